@@ -1,0 +1,50 @@
+"""Settings are read once, here, and passed in.
+
+A user may set them in the environment; everything has a default that works on two cores and 4 GiB.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nhsgen.errors import BadInput
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits for one run of nhsgen.
+
+    threads: how many cores a query or a scan may use.
+    memory_mb: how much memory DuckDB may use before it spills to disk.
+    query_seconds: after how long a query is interrupted.
+    """
+
+    threads: int = 2
+    memory_mb: int = 1024
+    query_seconds: float = 600.0
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """From NHSGEN_THREADS, NHSGEN_MEMORY_MB and NHSGEN_QUERY_SECONDS.
+
+        >>> Settings.read({"NHSGEN_THREADS": "4"}).threads
+        4
+        """
+        source = os.environ if environment is None else environment
+        return cls(
+            threads=int(_number(source, "NHSGEN_THREADS", os.cpu_count() or 2)),
+            memory_mb=int(_number(source, "NHSGEN_MEMORY_MB", cls.memory_mb)),
+            query_seconds=_number(source, "NHSGEN_QUERY_SECONDS", cls.query_seconds),
+        )
+
+
+def _number(source: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        value = float(source.get(name, default))
+    except ValueError:
+        value = 0.0
+    if value <= 0:
+        raise BadInput(f"reading the setting {name}", "it is not a number above zero", "set it to one or leave it out")
+    return value
