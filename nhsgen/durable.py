@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nhsgen.errors import BadFile, StorageFailed
 
-__all__ = ["building", "copy_whole", "hash_of", "publish", "read_only", "remove", "storage", "write_whole"]
+__all__ = ["building", "copy_whole", "hash_of", "publish", "read_only", "remove", "storage", "sync", "write_whole"]
 
 _BUILDING = ".building-"
 _PIECE = 1 << 20
@@ -68,7 +68,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside / path.name, path)
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def copy_whole(source: Path, target: Path) -> tuple[str, int]:
@@ -118,6 +118,7 @@ def building(parent: Path) -> Iterator[Path]:
             held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(held, fcntl.LOCK_EX)
         finally:
+            fcntl.flock(door, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold a copy
             os.close(door)
     try:
         yield folder
@@ -135,10 +136,10 @@ def publish(folder: Path, target: Path, last: str | None = None) -> bool:
     with storage(f"publishing {target.name}", target):
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix() == last):
-            _sync(path)
+            sync(path)
         for inner in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
-            _sync(inner)
-        _sync(folder)
+            sync(inner)
+        sync(folder)
         try:
             os.rename(folder, target)
         except OSError as error:
@@ -146,7 +147,7 @@ def publish(folder: Path, target: Path, last: str | None = None) -> bool:
                 raise
             return False
         finally:
-            _sync(target.parent)
+            sync(target.parent)
         return True
 
 
@@ -181,7 +182,8 @@ def _sweep(parent: Path) -> None:
             os.close(held)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on the disk itself before going on."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
