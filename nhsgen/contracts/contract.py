@@ -30,6 +30,7 @@ class Column:
     source: its name in the submitted file; the same as `name` unless the contract gives a physicalName.
     physical_type: a DuckDB type, e.g. "BIGINT"; always set by `read`.
     missing_markers: the declared cleaning rule: cells with one of these texts become NULL, counted and reported.
+    optional: the file may lack the column; the release then has it, empty.
     excluded: checked, but not taken into the release.
     identifying, quasi_identifier: what the contract's `classification` says of it.
     free_text_allowed: a steward has accepted sentences here.
@@ -44,6 +45,7 @@ class Column:
     required: bool = False
     unique: bool = False
     primary_key: bool = False
+    optional: bool = False
     classification: str | None = None
     missing_markers: tuple[str, ...] = ()
     excluded: bool = False
@@ -72,6 +74,11 @@ class Table:
     required: bool = True
 
     @property
+    def is_text(self) -> bool:
+        """CSV or TSV, gzipped or not: its columns have no types of their own."""
+        return not self.file.endswith(".parquet")
+
+    @property
     def released(self) -> tuple[Column, ...]:
         """The columns that go into a release."""
         return tuple(column for column in self.columns if not column.excluded)
@@ -96,7 +103,10 @@ class VariantFiles:
 
 @dataclass(frozen=True)
 class Contract:
-    """What an extract must satisfy. `sha256` is that of the contract file's bytes; `raw` is the ODCS model it was read into."""
+    """What an extract must satisfy. `sha256` is that of the contract file's bytes; `raw` is the ODCS model it was read into.
+
+    not_taken: files that may lie in the extract and are neither read nor released (OMOP's vocabulary tables, say).
+    """
 
     id: str
     version: str
@@ -107,6 +117,7 @@ class Contract:
     variants: tuple[VariantFiles, ...]
     words: Words
     raw: OpenDataContractStandard = field(repr=False, compare=False)
+    not_taken: tuple[str, ...] = ()
 
     @property
     def quasi_identifiers(self) -> tuple[tuple[str, str], ...]:

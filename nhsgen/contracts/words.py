@@ -29,6 +29,7 @@ class People:
 
     sex_values: stored text -> "male" or "female"; any other stored value is unknown. Empty: stored as those two words.
     birth_year: a column with the year, no more.
+    age: a column with an age in years, as it was when the person joined; for tables that have no year of birth.
     consent: a column and the stored values that mean yes; people without one of them, or without a row, are not asked about.
     died: a column with the date of death.
     """
@@ -39,6 +40,7 @@ class People:
     sex: str | None = None
     sex_values: Mapping[str, str] = field(default_factory=dict)
     birth_year: str | None = None
+    age: str | None = None
     ancestry: str | None = None
     consent: tuple[str, tuple[str, ...]] | None = None
     died: str | None = None
