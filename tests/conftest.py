@@ -1,8 +1,12 @@
 """What every test may lean on."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from nhsgen.demo.extracts import DemoExtract
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -13,3 +17,11 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real public files (../shared/data) are not on this machine")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def demo_extracts(tmp_path_factory: pytest.TempPathFactory) -> "tuple[DemoExtract, ...]":
+    """The three extracts of the demo, written once; nobody changes them."""
+    from nhsgen.demo.extracts import write_extracts  # noqa: PLC0415  (the demo stands on the whole house; few tests need it)
+
+    return write_extracts(tmp_path_factory.mktemp("demo"))

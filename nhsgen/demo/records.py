@@ -1,0 +1,372 @@
+"""What happens to the invented people in hospital: episodes, phenotypes, laboratory results, drugs, deaths.
+
+Conditions come at the ages at which they come (conditions.csv); the planted effects of signals.py come on top. All tables name a
+person by number; how a hospital stores them is for extracts.py. Dates are days since 1970-01-01, already shifted per person.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from importlib import resources
+from math import erf, sqrt
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import polars.selectors as cs
+
+from nhsgen.demo.genotypes import Genotypes, common_allele
+from nhsgen.demo.people import EARLIEST_BIRTH, THIS_YEAR, People
+from nhsgen.demo.signals import COMMON_EFFECTS, DISEASES, SURVIVAL, Carried, Disease
+
+__all__ = ["Condition", "Episode", "Records", "conditions", "table", "write_records"]
+
+Numbers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_EPOCH = date(1970, 1, 1)
+_FIRST, _LAST = ((date(year, 1, 1) - _EPOCH).days for year in (2016, THIS_YEAR))
+_RECRUITED = (date(2019, 1, 1) - _EPOCH).days  # everybody was alive then
+_MARGIN = 90  # the largest shift of a person's dates
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One row of conditions.csv. risk: ever; onset: median age; share: of those with it who have the procedure."""
+
+    icd10: str
+    name: str
+    omop: int
+    risk: float
+    onset: int
+    sex: str
+    admitted: str
+    procedure: str
+    share: float
+    drug: str
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One finished consultant episode; `diagnoses` as stored (no dot), the main one first."""
+
+    person: int
+    start: int
+    end: int
+    emergency: bool
+    diagnoses: tuple[str, ...]
+    procedures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Records:
+    """phenotypes: person, hpo_id, present. laboratory: person, test, value, unit, day. drugs: person, drug, start, end.
+    died: day of death by person number, or -1. having: who has each disease of signals.DISEASES."""
+
+    episodes: tuple[Episode, ...]
+    phenotypes: pl.DataFrame
+    laboratory: pl.DataFrame
+    drugs: pl.DataFrame
+    died: Numbers
+    having: Mapping[str, Numbers]
+
+
+@cache
+def table(name: str) -> pl.DataFrame:
+    """A table of this folder: conditions.csv, concepts.csv, phenotypes.csv."""
+    with resources.files("nhsgen.demo").joinpath(name).open("rb") as file:
+        return pl.read_csv(file).with_columns(cs.string().fill_null(""))
+
+
+@cache
+def conditions() -> Mapping[str, Condition]:
+    """The rows of conditions.csv by ICD-10 code as stored.
+
+    >>> conditions()["E119"].name
+    'Type 2 diabetes mellitus'
+    """
+    return {row["icd10"]: Condition(**row) for row in table("conditions.csv").iter_rows(named=True)}
+
+
+def write_records(
+    people: People,
+    birth_year: Numbers,
+    genotypes: Genotypes,
+    carried: tuple[Carried, ...],
+    having: Mapping[str, Numbers],
+    rng: np.random.Generator,
+) -> Records:
+    """Everybody's records. birth_year: as it will be released; no event stands before it."""
+    earliest = np.maximum(_FIRST, _day_of(np.maximum(people.born, birth_year) + 1)) + _MARGIN
+    chronic = _chronic(people, genotypes, rng)
+    diseases = dict(_known_by(people, having, rng))
+    diagnosed = _diagnosed(having, earliest, rng)
+    died = _deaths(people, carried, diagnosed, rng)
+    last = np.where(died < 0, _LAST - _MARGIN, died - 1)
+    for name, codes in diseases.items():
+        for person, code in codes.icd10.items():
+            chronic[person].append(code)
+            if name == "cystic kidneys" and people.age[person] > 55 and rng.random() < 0.4:
+                chronic[person].append("N185")
+    episodes = tuple(_episodes(people, chronic, diseases, diagnosed, earliest, last, rng))
+    laboratory = _laboratory(people, genotypes, chronic, having, earliest, last, rng)
+    drugs = _drugs(chronic, earliest, last, rng)
+    phenotypes = _phenotypes(people, diseases, having, rng)
+    shift = people.shift
+    return Records(
+        tuple(_shifted(one, int(shift[one.person])) for one in episodes),
+        phenotypes,
+        laboratory.with_columns(day=pl.col("day") + pl.Series(shift).gather(laboratory["person"])),
+        drugs.with_columns(
+            start=pl.col("start") + pl.Series(shift).gather(drugs["person"]),
+            end=pl.col("end") + pl.Series(shift).gather(drugs["person"]),
+        ),
+        np.where(died < 0, -1, died + shift),
+        having,
+    )
+
+
+def _shifted(episode: Episode, days: int) -> Episode:
+    return replace(episode, start=episode.start + days, end=episode.end + days)
+
+
+def _day_of(year: Numbers) -> Numbers:
+    """The first day of each year, in days since 1970."""
+    starts = {int(one): (date(int(one), 1, 1) - _EPOCH).days for one in np.unique(year)}
+    return np.array([starts[int(one)] for one in year])
+
+
+def _chronic(people: People, genotypes: Genotypes, rng: np.random.Generator) -> list[list[str]]:
+    """Each person's conditions: the chance to have one by now rises around its median age of onset."""
+    odds = {one.trait: one for one in COMMON_EFFECTS if one.unit == "log odds"}
+    found: list[list[str]] = [[] for _ in range(len(people))]
+    for condition in conditions().values():
+        if not condition.risk:
+            continue
+        by_now = np.array([0.5 * (1 + erf((age - condition.onset) / 12 / sqrt(2))) for age in range(120)])
+        chance = condition.risk * by_now[people.age]
+        if condition.sex != "any":
+            chance = chance * (people.male == (condition.sex == "male"))
+        if condition.icd10 in odds:
+            effect = odds[condition.icd10]
+            copies = genotypes.carried[common_allele(genotypes, effect.gene, people)]
+            safe = np.clip(chance, 1e-9, 1 - 1e-9)
+            chance = 1 / (1 + (1 - safe) / safe * np.exp(-effect.per_copy * (copies - copies.mean())))
+        for person in np.flatnonzero(rng.random(len(people)) < chance):
+            found[person].append(condition.icd10)
+    return found
+
+
+@dataclass(frozen=True)
+class _Known:
+    """How each person with a disease is known to have it: a phenotype term, an ICD-10 code, or both."""
+
+    hpo: dict[int, str]
+    icd10: dict[int, str]
+
+
+def _known_by(people: People, having: Mapping[str, Numbers], rng: np.random.Generator) -> Iterator[tuple[str, _Known]]:
+    for name, persons in having.items():
+        disease, known = DISEASES[name], _Known({}, {})
+        for person in persons.tolist():
+            tenth = int(rng.integers(10))
+            term, code = str(rng.choice(disease.hpo or ("",))), str(rng.choice(disease.icd10))
+            phenotyped = bool(disease.hpo) and people.role[person] == "proband"
+            if phenotyped and tenth >= disease.by_icd10:
+                known.hpo[person] = term
+            if not phenotyped or tenth < disease.by_icd10 or tenth >= disease.by_icd10 + disease.by_hpo:
+                known.icd10[person] = code
+        yield name, known
+
+
+def _diagnosed(
+    having: Mapping[str, Numbers], earliest: Numbers, rng: np.random.Generator
+) -> Mapping[str, dict[int, int]]:
+    """The day of the first episode of everybody with each disease: in the first half of the years their records cover."""
+    return {
+        name: {
+            person: int(earliest[person] + rng.random() * 0.5 * (_LAST - _MARGIN - earliest[person]))
+            for person in persons.tolist()
+        }
+        for name, persons in having.items()
+    }
+
+
+def _even(count: int, rng: np.random.Generator) -> Floats:
+    """Uniform numbers without luck: the middles of `count` equal parts of 0..1, shuffled."""
+    return rng.permutation((np.arange(count) + 0.5) / max(count, 1))
+
+
+def _deaths(
+    people: People, carried: tuple[Carried, ...], diagnosed: Mapping[str, dict[int, int]], rng: np.random.Generator
+) -> Numbers:
+    """Day of death, or -1. Mortality doubles every eight years or so (Gompertz); after the disease of SURVIVAL it is its own."""
+    a_year = 2.5e-5 * np.exp(0.09 * (THIS_YEAR - np.maximum(people.born, EARLIEST_BIRTH)))
+    days = _RECRUITED - np.log1p(-rng.random(len(people))) / a_year * 365.25
+    days[people.age < 40] = _LAST
+    persons, since = (np.array(column) for column in zip(*diagnosed[SURVIVAL.disease].items(), strict=True))
+    carriers = np.concatenate([one.person for one in carried if one.planted.gene == SURVIVAL.gene])
+    for carrier in (True, False):
+        group = np.flatnonzero(np.isin(persons, carriers) == carrier)
+        hazard = SURVIVAL.deaths_a_year * (SURVIVAL.hazard_ratio if carrier else 1.0)
+        days[persons[group]] = since[group] + 60 - np.log1p(-_even(len(group), rng)) / hazard * 365.25
+    return np.where(days < _LAST - _MARGIN, days, -1).astype(np.int64)
+
+
+def _episodes(
+    people: People,
+    chronic: list[list[str]],
+    diseases: Mapping[str, _Known],
+    diagnosed: Mapping[str, dict[int, int]],
+    earliest: Numbers,
+    last: Numbers,
+    rng: np.random.Generator,
+) -> Iterator[Episode]:
+    """One episode for most conditions and each coded disease, with the other conditions as comorbidities, and some for nothing new."""
+    treated: dict[int, list[tuple[str, int, Disease]]] = {}
+    for name, known in diseases.items():
+        for person, code in known.icd10.items():
+            treated.setdefault(person, []).append((code, diagnosed[name][person], DISEASES[name]))
+    for person in range(len(people)):
+        begin, end = int(earliest[person]), max(int(last[person]), int(earliest[person]) + 1)
+        own = chronic[person]
+        coded = {code for code, _, _ in treated.get(person, [])}
+        for code, day, disease in treated.get(person, []):
+            procedures = _disease_procedures(disease, rng)
+            yield _episode(person, min(day, end), False, code, own, procedures, rng)
+        for code in own:
+            condition = conditions()[code]
+            if code in coded or rng.random() < 0.25:
+                continue
+            procedures = (condition.procedure,) if condition.procedure and rng.random() < condition.share else ()
+            yield _episode(
+                person, int(rng.integers(begin, end)), condition.admitted == "emergency", code, own, procedures, rng
+            )
+        for _ in range(int(rng.poisson(0.4))):
+            yield _episode(
+                person,
+                int(rng.integers(begin, end)),
+                rng.random() < 0.5,
+                str(rng.choice(("R074", "R104"))),
+                own,
+                (),
+                rng,
+            )
+
+
+def _disease_procedures(disease: Disease, rng: np.random.Generator) -> tuple[str, ...]:
+    if not disease.procedures:
+        return ()
+    if disease.who == "women":
+        return (str(rng.choice(disease.procedures)),)
+    return (str(rng.choice(disease.procedures)),) if rng.random() < 0.3 else ()
+
+
+def _episode(
+    person: int,
+    day: int,
+    emergency: bool,
+    main: str,
+    own: list[str],
+    procedures: tuple[str, ...],
+    rng: np.random.Generator,
+) -> Episode:
+    others = [code for code in own if code != main and rng.random() < 0.6]
+    stay = int(rng.geometric(0.25)) if emergency else int(rng.integers(0, 3))
+    return Episode(person, day, day + stay, emergency, (main, *others)[:20], procedures)
+
+
+def _laboratory(
+    people: People,
+    genotypes: Genotypes,
+    chronic: list[list[str]],
+    having: Mapping[str, Numbers],
+    earliest: Numbers,
+    last: Numbers,
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    """Blood tests of people of sixteen and over: a level a person, and a little noise a visit."""
+    effect = next(one for one in COMMON_EFFECTS if one.trait == "eGFR")
+    copies = genotypes.carried[common_allele(genotypes, effect.gene, people)].astype(np.float64)
+    measured = np.flatnonzero((people.age >= 16) & (rng.random(len(people)) < 0.88))
+    noise = rng.normal(0, 11, size=len(people))
+    for site in np.unique(
+        people.site
+    ):  # without luck: the noise is uncorrelated with the allele, so the effect is what the table says
+        here = measured[people.site[measured] == site]
+        centred = copies[here] - copies[here].mean()
+        noise[here] -= centred * (centred @ noise[here]) / (centred @ centred)
+    has = {code: np.array([code in codes for codes in chronic]) for code in ("N183", "N184", "N185", "E119", "D509")}
+    cystic = np.isin(np.arange(len(people)), having["cystic kidneys"])
+    egfr = 112 - 0.62 * people.age + effect.per_copy * (copies - copies.mean()) + noise
+    egfr -= 14 * has["N183"] + 30 * has["N184"] + 12 * cystic
+    egfr = np.where(has["N185"], 11 + 0.05 * noise, np.clip(egfr, 6, 145))
+    levels = {
+        "potassium": (rng.normal(4.3, 0.3, len(people)) + 0.4 * (egfr < 30), 0.2, "mmol/L", 1),
+        "haemoglobin": (
+            rng.normal(np.where(people.male, 147, 133), 10) - 22 * has["D509"] - 15 * (egfr < 30),
+            4.0,
+            "g/L",
+            0,
+        ),
+        "HbA1c": (rng.normal(37, 3.5, len(people)) + 21 * has["E119"], 2.0, "mmol/mol", 0),
+        "cholesterol": (rng.normal(5.0, 0.9, len(people)), 0.3, "mmol/L", 1),
+    }
+    visits = 1 + rng.poisson(2.2, size=len(measured))
+    person = np.repeat(measured, visits)
+    day = (earliest[person] + rng.random(len(person)) * np.maximum(last[person] - earliest[person], 1)).astype(np.int64)
+    now = np.clip(egfr[person] + rng.normal(0, 3, len(person)), 4, 150)
+    creatinine = 88.4 * (175 * people.age[person] ** -0.203 * np.where(people.male[person], 1, 0.742) / now) ** (
+        1 / 1.154
+    )
+    parts = [
+        _results(person, day, "eGFR", now.round(0), "mL/min/1.73m2"),
+        _results(person, day, "creatinine", creatinine.round(0), "umol/L"),  # the MDRD equation, turned round
+    ]
+    for test, (level, spread, unit, digits) in levels.items():
+        done = rng.random(len(person)) < 0.45
+        value = (level[person] + rng.normal(0, spread, len(person))).round(digits)
+        parts.append(_results(person[done], day[done], test, value[done], unit))
+    return pl.concat(parts).sort("person", "day", "test")
+
+
+def _results(person: Numbers, day: Numbers, test: str, value: Floats, unit: str) -> pl.DataFrame:
+    return pl.DataFrame({"person": person, "day": day, "value": value}).select(
+        "person", pl.lit(test).alias("test"), "value", pl.lit(unit).alias("unit"), "day"
+    )
+
+
+def _drugs(chronic: list[list[str]], earliest: Numbers, last: Numbers, rng: np.random.Generator) -> pl.DataFrame:
+    rows = []
+    for person, codes in enumerate(chronic):
+        begin, end = int(earliest[person]), max(int(last[person]), int(earliest[person]) + 1)
+        for drug in sorted({conditions()[code].drug for code in codes} - {""}):
+            start = int(rng.integers(begin, end))
+            rows.append((person, drug, start, min(start + int(rng.choice((28, 56, 84))), end)))
+    return pl.DataFrame(
+        rows, schema={"person": pl.Int64, "drug": pl.String, "start": pl.Int64, "end": pl.Int64}, orient="row"
+    )
+
+
+def _phenotypes(
+    people: People, diseases: Mapping[str, _Known], having: Mapping[str, Numbers], rng: np.random.Generator
+) -> pl.DataFrame:
+    """HPO terms of probands: what brought them to clinic, and what was looked for and not found."""
+    terms = table("phenotypes.csv")
+    by_clinic = {
+        str(clinic): group["hpo_id"].to_list() for (clinic,), group in terms.group_by("clinic", maintain_order=True)
+    }
+    clinics = sorted(set(by_clinic) - {"planted"})
+    looked_for = {name: disease.hpo[0] for name, disease in DISEASES.items() if disease.hpo}
+    ill = {name: set(persons.tolist()) for name, persons in having.items()}
+    rows: list[tuple[int, str, str]] = []
+    for person in np.flatnonzero(people.role == "proband").tolist():
+        found = {known.hpo[person] for known in diseases.values() if person in known.hpo}
+        clinic = clinics[int(rng.integers(len(clinics)))]
+        seen = rng.permutation(by_clinic[clinic])[: int(rng.integers(1, 5))].tolist()
+        rows += [(person, term, "Yes") for term in sorted(found | set(seen))]
+        for name, term in looked_for.items():
+            if person not in ill[name] and rng.random() < 0.12:
+                rows.append((person, term, "No" if rng.random() < 0.85 else "Unknown"))
+    return pl.DataFrame(rows, schema={"person": pl.Int64, "hpo_id": pl.String, "present": pl.String}, orient="row")
