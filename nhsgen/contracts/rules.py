@@ -28,7 +28,7 @@ _RULES: Mapping[str, tuple[str, str, str]] = {
     "row_count": ("row_count", "rows", ""),
     "valid_values": ("allowed_values", "cells with none of {v}", "{c} NOT IN {v}"),
     "invalid_values": ("limit", "cells with exactly {v}", "{c} IN {v}"),
-    "pattern": ("pattern", "cells not of the form {v}", "NOT regexp_matches({c}, {v})"),
+    "pattern": ("pattern", "cells not of the form /{v}/", "NOT regexp_matches({c}, {v})"),
     "minimum": ("minimum", "cells below {v}", "{c} < {v}"),
     "maximum": ("maximum", "cells above {v}", "{c} > {v}"),
     "min_length": ("length", "cells shorter than {v} characters", "length({c}) < {v}"),

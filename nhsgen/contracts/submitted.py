@@ -60,6 +60,9 @@ _FITS: Mapping[str, frozenset[str]] = {
     "TIMESTAMP": frozenset({"DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}),
 }
 
+# Also read as DOUBLE, although the last digits of a long one are lost: that is how databases export measured values.
+_DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
+
 # How a file of each form begins, and what we call it.
 _BEGINNINGS: Mapping[bytes, str] = {
     b"PAR1": "Parquet",
@@ -241,10 +244,7 @@ def _compare_columns(
             alike = next((other for other in found if other.casefold() == name.casefold()), None)
             says = f"the file does not have it{f' (but it has {alike!r})' if alike else ''}"
             findings += [] if column.optional and not alike else [Finding(table.file, name, "missing_column", says)]
-        elif found[name] not in {
-            "VARCHAR" if table.is_text else column.duckdb_type,
-            *_FITS.get(column.duckdb_type, ()),
-        }:
+        elif not (found[name] == "VARCHAR" if table.is_text else _fits(found[name], column.duckdb_type)):
             cells = number(desk, f"SELECT count({identifier(name)}) FROM {relation}")
             if cells:  # a column without a single value has whatever type its writer gave it
                 says = f"its type is {found[name]}, the contract says {column.duckdb_type}"
@@ -262,10 +262,15 @@ def _cleaned(column: Column) -> str:
     )
 
 
+def _fits(kind: str, declared: str) -> bool:
+    decimal = declared == "DOUBLE" and _DECIMAL.fullmatch(kind) is not None
+    return kind == declared or decimal or kind in _FITS.get(declared, ())
+
+
 def _read_as(column: Column, kind: str | None) -> str:
     """The SQL of one cell of the typed table; NULL where the text is not of the declared type."""
     declared = column.duckdb_type
-    if kind is None or (kind not in {declared, "VARCHAR", *_FITS.get(declared, ())}):
+    if kind is None or not (kind == "VARCHAR" or _fits(kind, declared)):
         return f"CAST(NULL AS {declared})"
     if kind != "VARCHAR":
         return f"CAST({identifier(column.source)} AS {declared})"
@@ -298,20 +303,22 @@ def look_at_cells(desk: duckdb.DuckDBPyConnection, loaded: Submitted) -> list[Fi
         value = _read_as(column, kind)
         if kind == "VARCHAR":
             lost = f"{_cleaned(column)} IN {literal(SPREADSHEET_ERRORS)}"
-            says = "cells with a spreadsheet's error such as #REF!; mend the export, or declare it in missing_markers"
-            tests.append((column, "spreadsheet_error", lost, says))
+            tests.append((column, "spreadsheet_error", lost, "cells where a spreadsheet lost the value"))
             if declared != "VARCHAR":
                 wrong = f"({_cleaned(column)}) IS NOT NULL AND NOT coalesce({lost}, false) AND {value} IS NULL"
                 tests.append((column, "type", wrong, f"cells that cannot be read as {declared}"))
         if kind is not None and declared in {"DOUBLE", "FLOAT"}:
             tests.append((column, "finite", f"NOT isfinite({value})", "cells that are infinite or not a number"))
-    return [
-        Finding(loaded.table.file, column.source, rule, f"{cells:,} {says}", "error", cells, rows)
-        for (column, rule, _, says), (cells, rows) in zip(
-            tests, _places(desk, loaded.relation, [predicate for _, _, predicate, _ in tests]), strict=True
-        )
-        if cells
-    ]
+    found = _places(desk, loaded.relation, [predicate for _, _, predicate, _ in tests])
+    findings = []
+    for (column, rule, predicate, says), (cells, rows) in zip(tests, found, strict=True):
+        if cells and rule == "spreadsheet_error":
+            sql = f"SELECT DISTINCT {identifier(column.source)} FROM {loaded.relation} WHERE {predicate} ORDER BY 1"
+            which = ", ".join(str(row[0]) for row in desk.cursor().execute(sql).fetchall())  # ours, nobody's values
+            says = f"{says} and wrote {which}; mend the export, or declare it in missing_markers"  # noqa: PLW2901
+        if cells:
+            findings.append(Finding(loaded.table.file, column.source, rule, f"{cells:,} {says}", "error", cells, rows))
+    return findings
 
 
 def cleaned_cells(desk: duckdb.DuckDBPyConnection, loaded: Submitted) -> list[Cleaned]:
