@@ -18,6 +18,7 @@ from nhsgen.errors import BadContract
 __all__ = ["Place", "check_quality", "check_value_rules", "parse", "properties"]
 
 _LARGEST = 4_000_000  # bytes; the largest contract we ship has under 50 kB
+_DEEPEST = 40
 _VALUE_RULES: Mapping[str, frozenset[str]] = {  # rule -> the logical types it makes sense for
     **dict.fromkeys(
         ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), frozenset({"integer", "number", "date"})
@@ -83,8 +84,7 @@ def parse(content: bytes, place: Place) -> OpenDataContractStandard:
         raise place.bad(f"it has more than {_LARGEST:,} bytes", "a contract describes columns, it does not hold data")
     try:
         text = content.decode("utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise place.bad("it uses YAML aliases (*name)", "write the repeated part out")
+        _check_events(text, place)
         data = yaml.load(text, Loader=_PlainDates)
     except UnicodeDecodeError as error:
         raise place.bad("it is not UTF-8 text", "give an ODCS file in YAML") from error
@@ -105,6 +105,17 @@ def parse(content: bytes, place: Place) -> OpenDataContractStandard:
     if stray := _stray(data, model.model_dump(by_alias=True, exclude_unset=True)):
         raise place.bad(f"ODCS has no key '{stray}' there", "correct the key or remove it")
     return model
+
+
+def _check_events(text: str, place: Place) -> None:
+    """Aliases and deep nesting make a small file a large or slow one; an ODCS contract needs neither."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise place.bad("it uses YAML aliases (*name)", "write the repeated part out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise place.bad(f"it is nested deeper than {_DEEPEST} levels", "give an ODCS file")
 
 
 class _PlainDates(yaml.SafeLoader):  # type: ignore[misc]

@@ -16,7 +16,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 
 from nhsgen.contracts.contract import Column, Contract, Table
 from nhsgen.contracts.reading import merge_words
-from nhsgen.contracts.submitted import Finding, first_rows, identifier, literal, number
+from nhsgen.contracts.submitted import Finding, counted, first_rows, identifier, literal, number
 
 __all__ = ["execute", "strangers"]
 
@@ -137,7 +137,7 @@ def _broken_rule(desk: duckdb.DuckDBPyConnection, check: Any, table: Table | Non
     limits = measured.get("constraint") or {measured["metric"]: None}
     rule = " or ".join(dict.fromkeys(_RULES[limit][0] for limit in limits))
     broken = " or ".join(_RULES[limit][1].format(v=_spoken(value)) for limit, value in limits.items())
-    says = f"{measured['value']:,} {broken}"
+    says = counted(int(measured["value"]), broken)
     if measured.get("threshold") != "= 0":
         percent = f"{measured['percent']:g} % of them; " if "percent" in measured else ""
         says += f" ({percent}the contract asks for {measured.get('threshold')}{' %' if percent else ''})"
@@ -184,7 +184,7 @@ def strangers(
             desk, f"SELECT count(*) FROM ({rows}) ANTI JOIN ({known}) USING (person) WHERE person IS NOT NULL"
         )
         if count:
-            says = f"{count:,} rows of people whom {tables[everyone.table].file} does not list"
+            says = counted(count, f"rows of people whom {tables[everyone.table].file} does not list")
             findings.append(Finding(tables[name].file, column.source, "unknown_person", says, "warning", count))
     return findings
 

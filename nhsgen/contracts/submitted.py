@@ -25,6 +25,7 @@ __all__ = [
     "Finding",
     "Submitted",
     "cleaned_cells",
+    "counted",
     "first_rows",
     "identifier",
     "literal",
@@ -183,7 +184,7 @@ def load(desk: duckdb.DuckDBPyConnection, folder: Path, table: Table) -> Submitt
     except _Unfit as unfit:
         return Finding(table.file, None, *unfit.args)
     except (UnicodeDecodeError, csv.Error):
-        return Finding(table.file, None, "file_form", "its first line is not UTF-8 text; export it again as UTF-8")
+        return Finding(table.file, None, "file_form", "it cannot be read as UTF-8 text; export it again")
     except duckdb.Error as error:
         return unreadable(error, table)
 
@@ -317,7 +318,7 @@ def look_at_cells(desk: duckdb.DuckDBPyConnection, loaded: Submitted) -> list[Fi
             which = ", ".join(str(row[0]) for row in desk.cursor().execute(sql).fetchall())  # ours, nobody's values
             says = f"{says} and wrote {which}; mend the export, or declare it in missing_markers"  # noqa: PLW2901
         if cells:
-            findings.append(Finding(loaded.table.file, column.source, rule, f"{cells:,} {says}", "error", cells, rows))
+            findings.append(Finding(loaded.table.file, column.source, rule, counted(cells, says), "error", cells, rows))
     return findings
 
 
@@ -347,7 +348,17 @@ def first_rows(desk: duckdb.DuckDBPyConnection, relation: str, predicate: str) -
     return tuple(int(row[0]) for row in desk.cursor().execute(sql).fetchall())
 
 
-# -- SQL pieces --------------------------------------------------------------------------------------------------------------
+# -- Sentences and SQL, in pieces --------------------------------------------------------------------------------------------------------------
+
+
+def counted(many: int, what: str) -> str:
+    """How many, and of what, in a sentence.
+
+    >>> counted(1, "cells below 0"), counted(1200, "empty cells")
+    ('1 cell below 0', '1,200 empty cells')
+    """
+    said = re.sub(r"(cell|row|value|error|warning|rule|table)s", r"\1", what, count=1) if many == 1 else what
+    return f"{many:,} {said}"
 
 
 def identifier(name: str) -> str:

@@ -20,6 +20,7 @@ from nhsgen.contracts.submitted import (
     Finding,
     Submitted,
     cleaned_cells,
+    counted,
     load,
     look_at_cells,
     open_desk,
@@ -85,18 +86,18 @@ class ContractReport:
         verdict = "passed" if self.passed else "failed"
         under = ", ".join(f"{name} {version}" for name, version, _ in self.contracts)
         lines = [
-            f"Contract check {verdict}: {len(self.errors)} errors, {len(self.warnings)} warnings "
-            f"({self.rules} rules on {len(self.tables)} tables, under {under})."
+            f"Contract check {verdict}: {counted(len(self.errors), 'errors')}, {counted(len(self.warnings), 'warnings')} "
+            f"({counted(self.rules, 'rules')} on {counted(len(self.tables), 'tables')}, under {under})."
         ]
         lines += [f"  error    {finding}" for finding in self.errors]
         lines += [f"  warning  {finding}" for finding in self.warnings]
         lines += [
-            f"  cleaned  {c.file}, column '{c.column}': {c.cells:,} cells hold a declared missing marker"
+            f"  cleaned  {c.file}, column '{c.column}': {counted(c.cells, 'cells with a declared missing marker')}"
             for c in self.cleaned
         ]
         for table in self.tables:
             left_out = f"; not taken: {', '.join(table.left_out)}" if table.left_out else ""
-            lines.append(f"  read     {table.file}: {table.rows:,} rows{left_out}")
+            lines.append(f"  read     {table.file}: {counted(table.rows, 'rows')}{left_out}")
         return "\n".join(lines)
 
 
