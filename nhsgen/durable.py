@@ -108,18 +108,9 @@ def hash_of(path: Path) -> str:
 def building(parent: Path) -> Iterator[Path]:
     """An empty folder inside `parent` to build in; gone at the end unless it was published. Sweeps what dead runs left."""
     with storage(f"making room in {parent.name}", parent):
-        door = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            # The parent stays locked until the new folder is, or another builder would take it for a dead one's.
-            fcntl.flock(door, fcntl.LOCK_EX)
-            _sweep(parent)
-            folder = parent / f"{_BUILDING}{secrets.token_hex(8)}"
-            folder.mkdir()
-            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(held, fcntl.LOCK_EX)
-        finally:
-            fcntl.flock(door, fcntl.LOCK_UN)  # closing is not enough: a forked child may hold a copy
-            os.close(door)
+        _sweep(parent)
+        while (held := _lock(folder := parent / f"{_BUILDING}{secrets.token_hex(8)}", make=True)) is None:
+            pass  # somebody swept it before it was locked
     try:
         yield folder
     finally:
@@ -170,16 +161,30 @@ def remove(folder: Path) -> None:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what builders that no longer live were building; the caller holds the parent's lock."""
+    """Remove what builders that no longer live were building."""
     for folder in parent.glob(f"{_BUILDING}*"):
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = _lock(folder)
+        if held is not None:
             remove(folder)
-        except BlockingIOError:
-            continue
-        finally:
             os.close(held)
+
+
+def _lock(folder: Path, make: bool = False) -> int | None:
+    """Lock a folder, made first if need be; None when a living builder has it or it is gone."""
+    if make:
+        folder.mkdir()
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if folder.stat().st_ino == os.fstat(held).st_ino:
+            return held
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(held)
+    return None
 
 
 def sync(path: Path) -> None:
