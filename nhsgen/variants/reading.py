@@ -102,12 +102,12 @@ def open_variants(path: Path) -> Iterator[VariantFile]:
         if start.startswith(b"BCF"):
             with _quiet_htslib():
                 yield _read_bcf(path, raw)
-        elif start.startswith(b"##fileformat=VCF"):
+        elif start.startswith(b"##fileformat=VCFv4"):
             lines = _lines(path, stream)
             header = _read_header(path, lines)
             yield VariantFile(path, header, _records(path, header, lines, is_text=True), is_text=True)
         else:
-            raise _bad(path, None, "it is not a VCF or BCF file", "give a file that begins with ##fileformat=VCF")
+            raise _bad(path, None, "it is not a VCF or BCF file", "give a file that begins with ##fileformat=VCFv4")
 
 
 def _bad(path: Path, line: int | None, found: str, do_next: str = _AGAIN) -> BadFile:
@@ -143,7 +143,7 @@ def _decompressed(path: Path, raw: BufferedReader) -> BufferedIOBase:
 
 def _peek(path: Path, stream: BufferedIOBase) -> bytes:
     try:
-        start = stream.read(16)
+        start = stream.read(18)
         stream.seek(0)
     except (EOFError, OSError, zlib.error) as error:
         raise _bad(path, None, "its compression is broken", "have it sent again") from error

@@ -30,6 +30,7 @@ __all__ = ["VariantStore"]
 Mask = npt.NDArray[np.bool_]
 _EVERYTHING = VariantFilter()
 _GROUPS_AT_ONCE = 8
+"""Row groups in memory at one time."""
 
 
 class VariantStore:
@@ -245,20 +246,26 @@ class VariantStore:
                 if first <= region.chrom <= last and (first != last or (start <= region.end and end > region.start))
             }
         if filter.keys is not None:
-            kept &= {group for key in filter.keys for group in self._groups_of_key(key)}
+            kept &= self._groups_of_keys(filter.keys)
         if filter.genes:
             of_genes = self._groups_of_genes | self._groups_of_gene_ids
             kept &= {group for gene in filter.genes for group in of_genes.get(gene, ())}
         return sorted(kept)
 
-    def _groups_of_key(self, key: str) -> Iterator[int]:
-        chrom, _, rest = key.partition("-")
-        pos = rest.partition("-")[0]
-        for group, (first, last, start, _) in enumerate(self._extents):
-            # A contig's own name may hold a dash; then every group can hold the key.
-            certain = pos.isdecimal() and first == last == chrom and int(pos) < start
-            if not certain and (first <= chrom <= last or not pos.isdecimal()):
-                yield group
+    def _groups_of_keys(self, keys: Sequence[str]) -> set[int]:
+        places: dict[str, list[int]] = {}
+        for key in keys:
+            chrom, pos, *_ = (*key.split("-", 2), "")
+            if not pos.isdecimal():  # a contig whose own name has a dash: look everywhere
+                return set(range(self._file.num_row_groups))
+            places.setdefault(chrom, []).append(int(pos))
+        ordered = {chrom: np.sort(positions) for chrom, positions in places.items()}
+        nowhere = np.empty(0, dtype=np.int64)
+        return {
+            group
+            for group, (first, last, start, end) in enumerate(self._extents)
+            if first != last or np.any(np.diff(np.searchsorted(ordered.get(first, nowhere), [start, end + 1])))
+        }
 
     @cached_property
     def _extents(self) -> list[tuple[str, str, int, int]]:

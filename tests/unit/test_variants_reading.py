@@ -103,7 +103,9 @@ def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
         ingest([file], tmp_path / "store")
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 a spreadsheet", b"chrom,pos\n22,100\n", b"\x1f\x8b garbage"])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04 a spreadsheet", b"chrom,pos\n22,100\n", b"\x1f\x8b garbage", b"##fileformat=VCFv3.3\n"]
+)
 def test_what_is_no_variant_file(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.vcf.gz").write_bytes(data)
     with pytest.raises(BadFile):

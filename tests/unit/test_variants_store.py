@@ -1,6 +1,7 @@
 """A few variants in, a few numbers out."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from variant_files import CSQ, csq, record, vcf, write
 
 from nhsgen.errors import BadFile, BadInput, NotAllowed, NotFound, Tampered
 from nhsgen.variants import VariantFilter, VariantStore, ingest, variants
+
+INGEST = sys.modules["nhsgen.variants.ingest"]  # the room's door has a function of that name
 
 PEOPLE = "ANN BOB CAT DAN"
 RECORDS = [
@@ -257,6 +260,24 @@ def test_a_chromosome_that_comes_back_is_refused(tmp_path: Path) -> None:
         made(tmp_path, TWO[0], record("X 1 A C", "0/0 0/1"), TWO[1])
 
 
+def test_too_many_out_of_order_are_not_sorted_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(INGEST, "_SORT_IN_MEMORY", 1)
+    # Within one batch the order is mended at no cost.
+    assert made(tmp_path, *reversed(TWO)).query()["pos"].to_list() == [100, 200]
+    files = [write(tmp_path / f"{pos}.vcf", vcf(record(f"22 {pos} A C", "0/0 0/1"), TWO[1])) for pos in (5, 7)]
+    with pytest.raises(BadFile, match="sort them by position"):
+        ingest(files, tmp_path / "b")
+
+
+def test_long_files_are_cut_between_positions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(INGEST, "_BATCH", 2)
+    monkeypatch.setattr(INGEST, "_SORT_IN_MEMORY", 0)
+    lines = [record(f"22 {pos} A {alt}", "0/0 0/1") for pos in (5, 6, 7) for alt in "TGC"]
+    assert made(tmp_path, *lines).query(columns=["pos", "alt"]).rows() == [
+        (pos, alt) for pos in (5, 6, 7) for alt in "CGT"
+    ]
+
+
 def test_a_variant_listed_twice_is_refused_but_not_a_structural_one(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="listed twice at 22:100"):
         made(tmp_path, TWO[0], TWO[0], name="snv")
@@ -308,6 +329,11 @@ def test_row_groups_are_pruned_and_cross_no_boundary_wrongly(tmp_path: Path) -> 
     lines = [record(f"22 {pos} {'A' * 30} C", "0/0 0/1") for pos in range(1, 4003, 2)]
     store = made(tmp_path, *lines)
     assert pq.ParquetFile(tmp_path / "a" / "variants.parquet").metadata.num_row_groups == 3
+    assert store.query(variants(keys=[f"22-{pos}-{'A' * 30}-C" for pos in (1, 2001, 4001)]))["pos"].to_list() == [
+        1,
+        2001,
+        4001,
+    ]
     for start, end in ((1990, 2010), (2001, 2001), (1, 5000), (4030, 4030), (4031, 4031)):
         expected = [pos for pos in range(1, 4003, 2) if pos <= end and pos + 29 >= start]
         assert store.query(variants().in_region(f"22:{start}-{end}"))["pos"].to_list() == expected
