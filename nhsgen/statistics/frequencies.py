@@ -13,7 +13,7 @@ second line. `copies` is the same everywhere (two on an autosome, one for a man'
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -29,7 +29,7 @@ MEASURES = ("alternate", "called", "carriers", "homozygous", "people", *(f"{LIST
 
 def summarise(
     counts: pl.DataFrame,
-    people_by_sex: Mapping[str, int],
+    people_by_sex: Mapping[Any, int],
     *,
     assembly: Assembly,
     absence: Literal["reference", "unknown"],
@@ -37,10 +37,11 @@ def summarise(
     """One site's alleles.
 
     counts: key, gene, chrom, pos, hom_alt, ac, an, carriers, a row an allele, counted among the people of `people_by_sex`.
-    people_by_sex: how many are "female", "male" and "unknown".
+    people_by_sex: how many are "female" and "male"; everybody under another name, or none, is of unknown sex.
     absence: what it means that an allele is not listed here.
     """
-    by_sex = [int(people_by_sex.get(sex, 0)) for sex in SEXES]
+    known = [int(people_by_sex.get(sex, 0)) for sex in SEXES[:2]]
+    by_sex = [*known, sum(people_by_sex.values()) - sum(known)]
     listed = by_sex if absence == "reference" else [0] * len(SEXES)
     people = sum(by_sex)
     columns = counts.select("key", "gene", "chrom", "pos", "ac", "an", "carriers", "hom_alt").unique(

@@ -129,7 +129,7 @@ def _alleles(people: list[Person], keep_all: bool, absence: str = "reference") -
     )
     return frequencies.summarise(
         frame,
-        {sex: sexes.count(sex) for sex in set(sexes)},
+        {None if sex == "unknown" else sex: sexes.count(sex) for sex in set(sexes)},
         assembly=Assembly.GRCh38,
         absence=absence,  # type: ignore[arg-type]
     )
