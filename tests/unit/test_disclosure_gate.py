@@ -224,14 +224,18 @@ def test_the_optimiser_is_loaded_only_when_something_is_hidden() -> None:
 @pytest.mark.parametrize("policy", PRESETS.values(), ids=PRESETS)
 def test_a_large_table_is_quick(policy: Policy) -> None:
     draw = np.random.default_rng(3)
-    cells = {(f"decade {i}", f"ancestry {j}"): int(draw.integers(0, 60)) for i in range(10) for j in range(5)}
+    cells: dict[tuple[str, ...], int] = {
+        (f"decade {i}", f"ancestry {j}"): int(draw.integers(0, 60)) for i in range(10) for j in range(5)
+    }
     began = time.perf_counter()
     release(Counts(("birth_decade", "ancestry"), cells), policy)
     assert time.perf_counter() - began < 4  # 0.01 to 0.6 s on a quiet machine
 
 
 def test_genes_are_checked_apart_and_a_table_too_large_to_check_is_refused() -> None:
-    cells = {(f"G{i}", site): 3 + i % 40 for i in range(300) for site in ("Hull", "Leeds", "York")}
+    cells: dict[tuple[str, ...], int] = {
+        (f"G{i}", site): 3 + i % 40 for i in range(300) for site in ("Hull", "Leeds", "York")
+    }
     began = time.perf_counter()
     assert len(release(Carriers(("gene", "site"), cells, people=5000)).table.rows) == 900
     assert time.perf_counter() - began < 6
