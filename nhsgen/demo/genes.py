@@ -120,10 +120,14 @@ def draw_effects(
     """
     left = np.array([kind.impact not in spared.get(gene.symbol, ()) for kind in DOES])
     rare, common = (np.array([getattr(kind, share) for kind in DOES]) for share in ("rare", "common"))
-    drawn = []
+    splicing = np.array([kind.where in ("donor", "acceptor", "edge") for kind in DOES])
+    drawn: list[Does] = []
+    introns = gene.exons - 1  # one splicing allele each at most, so that `place` always finds room
     for number in copies:
-        weights = (rare if number <= _RARE else common) * (left | (number > _UNCOMMON))
-        drawn.append(DOES[int(rng.choice(len(DOES), p=weights / weights.sum()))])
+        weights = (rare if number <= _RARE else common) * (left | (number > _UNCOMMON)) * (~splicing | (introns > 0))
+        kind = int(rng.choice(len(DOES), p=weights / weights.sum()))
+        introns -= int(splicing[kind])
+        drawn.append(DOES[kind])
     return drawn
 
 

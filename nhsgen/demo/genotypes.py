@@ -41,10 +41,13 @@ class Genotypes:
         """How many copies each person has of each allele, shape (alleles, people)."""
         return np.asarray(self.copies.sum(axis=2, dtype=np.int64))
 
-    def carrying(self, impact: str) -> npt.NDArray[np.bool_]:
-        """Who carries any allele of that impact, shape (people,)."""
-        rows = [number for number, allele in enumerate(self.alleles) if allele.does.impact == impact]
-        return np.asarray(self.copies[rows].any(axis=(0, 2)))
+    def broken(self) -> npt.NDArray[np.bool_]:
+        """Who carries a high-impact allele of each gene, shape (genes, people), genes in the order of genes.csv."""
+        rows: dict[str, list[int]] = {gene.symbol: [] for gene in genes()}
+        for number, allele in enumerate(self.alleles):
+            if allele.does.impact == "HIGH":
+                rows[allele.gene.symbol].append(number)
+        return np.stack([self.copies[of_gene].any(axis=(0, 2)) for of_gene in rows.values()])
 
 
 def draw(people: People, carried: Sequence[Carried], rng: np.random.Generator) -> Genotypes:

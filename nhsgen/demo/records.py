@@ -122,9 +122,16 @@ def write_records(
             start=pl.col("start") + pl.Series(shift).gather(drugs["person"]),
             end=pl.col("end") + pl.Series(shift).gather(drugs["person"]),
         ),
-        np.where(died < 0, -1, died + shift),
+        np.where(died < 0, -1, _middle_of_a_month(died + shift)),
         having,
     )
+
+
+def _middle_of_a_month(day: Numbers) -> Numbers:
+    """The next fifteenth: a day of death alone may tell who died."""
+    month = day.astype("datetime64[D]").astype("datetime64[M]")
+    this, following = ((month + later).astype("datetime64[D]").astype(np.int64) + 14 for later in (0, 1))
+    return np.where(this >= day, this, following)
 
 
 def _shifted(episode: Episode, days: int) -> Episode:
@@ -153,9 +160,22 @@ def _chronic(people: People, genotypes: Genotypes, rng: np.random.Generator) -> 
             copies = genotypes.carried[common_allele(genotypes, effect.gene, people)]
             safe = np.clip(chance, 1e-9, 1 - 1e-9)
             chance = 1 / (1 + (1 - safe) / safe * np.exp(-effect.per_copy * (copies - copies.mean())))
-        for person in np.flatnonzero(rng.random(len(people)) < chance):
+            having = _in_proportion(chance, copies, rng)
+        else:
+            having = np.flatnonzero(rng.random(len(people)) < chance)
+        for person in having.tolist():
             found[person].append(condition.icd10)
     return found
+
+
+def _in_proportion(chance: Floats, group: Numbers, rng: np.random.Generator) -> Numbers:
+    """Draw people with these chances, but in each group as many as its chances add up to: without luck.
+
+    Systematic sampling (Madow 1949): people stand in a line by group, and every whole step along the summed chances hits one.
+    """
+    line = np.lexsort((rng.random(len(chance)), group))
+    steps = np.floor(np.cumsum(chance[line]) + 0.5)
+    return line[np.diff(steps, prepend=0) > 0]
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ DISEASES: Mapping[str, Disease] = {
                 (24, 18, 12), 8, "probands"),
         Disease("retinal dystrophy", ("HP:0000556", "HP:0007754", "HP:0000548", "HP:0000510"), ("H355",), (), 6, 0,
                 (18, 14, 10), 8, "probands"),
-        Disease("breast cancer", (), ("C504", "C509", "C502"), ("B274", "B282"), 0, 10, (59, 38, 22), 38, "women"),
+        Disease("breast cancer", (), ("C504", "C509", "C502"), ("B274", "B282"), 0, 10, (56, 35, 20), 38, "women"),
     )
 }  # fmt: skip
 
@@ -86,8 +86,8 @@ PLANTED_ALLELES: tuple[PlantedAlleles, ...] = (
     PlantedAlleles("SCN1A", "epilepsy", "de novo", "stop_gained", (3, 2, 1), (0, 0, 0), 6),
     PlantedAlleles("SCN1A", "epilepsy", "de novo", "missense_variant", (2, 2, 2), (0, 0, 0), 6),
     PlantedAlleles("ABCA4", "retinal dystrophy", "compound heterozygous", "missense_variant", (5, 4, 3), (0, 0, 0), 8),
-    PlantedAlleles("BRCA1", "breast cancer", "dominant", "frameshift_variant", (6, 4, 3), (2, 1, 1), 6),
-    PlantedAlleles("BRCA2", "breast cancer", "dominant", "frameshift_variant", (16, 11, 8), (4, 3, 2), 9),
+    PlantedAlleles("BRCA1", "breast cancer", "dominant", "frameshift_variant", (8, 6, 4), (2, 1, 1), 8),
+    PlantedAlleles("BRCA2", "breast cancer", "dominant", "frameshift_variant", (16, 11, 8), (3, 2, 1), 9),
 )
 
 
@@ -185,26 +185,32 @@ def _may_have(disease: Disease, people: People) -> npt.NDArray[np.bool_]:
 
 
 def choose_diseased(
-    people: People, carried: Sequence[Carried], breaks_a_gene: npt.NDArray[np.bool_], rng: np.random.Generator
+    people: People, carried: Sequence[Carried], broken: npt.NDArray[np.bool_], rng: np.random.Generator
 ) -> Mapping[str, npt.NDArray[np.int64]]:
     """Everybody who has each disease of DISEASES: the planted alleles' carriers and the sporadic ones.
 
-    breaks_a_gene: who carries any high-impact allele; they stay without these diseases unless planted, so that no other gene
-    is associated with one by accident.
+    broken: who carries a high-impact allele of each gene, shape (genes, people). Of a gene's carriers their share falls ill,
+    neither more nor fewer, so that no other gene is associated with a disease by accident.
     """
-    free = ~breaks_a_gene
     refusing = np.flatnonzero(~people.consent)
-    free[refusing] = False
+    free = people.consent.copy()
     for one in carried:
         free[np.isin(people.family, people.family[one.person])] = False
     having: dict[str, npt.NDArray[np.int64]] = {}
     for name, disease in DISEASES.items():
         planted = [one.person[one.diseased] for one in carried if one.planted.disease == name]
-        found = [*planted]
-        for site in ACROSS_SITES:
-            able = np.flatnonzero(free & (people.site == site) & _may_have(disease, people))
-            found.append(rng.permutation(able)[: disease.sporadic[site]])
-        having[name] = np.concatenate(found)
+        able = free & _may_have(disease, people)
+        found: list[int] = []
+        room = (broken[:, able].sum(axis=1) * sum(disease.sporadic) / able.sum()).astype(np.int64)
+        wanted = list(disease.sporadic)
+        candidates = rng.permutation(np.flatnonzero(able))
+        carriers_first = np.argsort(~broken[:, candidates].any(axis=0), kind="stable")
+        for person in candidates[carriers_first].tolist():
+            if wanted[people.site[person]] and (room[broken[:, person]] > 0).all():
+                found.append(person)
+                room[broken[:, person]] -= 1
+                wanted[people.site[person]] -= 1
+        having[name] = np.concatenate([*planted, np.array(found, dtype=np.int64)])
         free[having[name]] = False
     # Of the two at each site who refused research, one has cystic kidneys: whoever counts them has not asked for consent.
     having["cystic kidneys"] = np.append(having["cystic kidneys"], refusing[::2])

@@ -90,7 +90,7 @@ COLUMNS: Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]] = {
         "specimen_source_value": _TEXT, "unit_source_value": _TEXT, "anatomic_site_source_value": _TEXT,
         "disease_status_source_value": _TEXT,
     },
-    "genomic_consent": {"person_id": _ID, "genetic_ancestry": _TEXT, "consent_research": _TEXT},
+    "genomic_consent": {"person_id": _ID, "genetic_ancestry": _TEXT, "consent_research": pl.Boolean},
     "family": {
         "person_id": _ID, "family_id": _TEXT, "role": _TEXT, "father_person_id": _ID, "mother_person_id": _ID,
         "affected": pl.Boolean,
@@ -120,7 +120,6 @@ def omop_tables(
                 "year_of_birth": birth_year[here],
                 "race_concept_id": [concept["race", one] for one in ancestry],
                 "ethnicity_concept_id": 0,
-                "gender_source_value": sex,
             }
         ),
         "observation_period": _periods(visits, kind, ids, rng),
@@ -151,7 +150,7 @@ def omop_tables(
             {
                 "person_id": person,
                 "genetic_ancestry": ancestry,
-                "consent_research": np.where(people.consent[here], "Yes", "No"),
+                "consent_research": people.consent[here],
             }
         ),
         "family": _family(people, records, ids),
