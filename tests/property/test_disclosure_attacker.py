@@ -96,7 +96,9 @@ def test_no_hidden_cell_can_be_worked_out(policy: Policy, shape: tuple[int, ...]
 )
 @settings(max_examples=50, deadline=None)
 def test_what_is_shown_is_rounded_and_adds_up(policy: Policy, cells: dict[tuple[str, str], int]) -> None:
-    rows = release(Counts(("letter", "place"), {**cells}), policy).table.rows
+    rows = release(
+        Counts(("letter", "place"), {(letter, place): n for (letter, place), n in cells.items()}), policy
+    ).table.rows
     groups = [row for row in rows if row[0] != Value("all")]
     numbers = [row[-1].value for row in groups if isinstance(row[-1], Value)]
     for *group, cell in groups:
