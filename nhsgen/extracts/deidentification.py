@@ -64,7 +64,7 @@ class Finding:
             if self.rows
             else ""
         )
-        first = f", first in row {self.first_row:,}" if self.first_row else ""
+        first = f", first in row {self.first_row:,}" if self.first_row and self.share < 1 else ""
         return f"{place}: {self.says}.{rows}{first}{'.' if rows else ''}".rstrip()
 
 
@@ -257,7 +257,9 @@ def inspect(
             about.append(
                 _unreadable(label, "is neither a table nor a variant file, and was not inspected", may_be_lifted=True)
             )
-        findings += [_not_released(finding) for finding in about] if name in not_taken else about
+        if name in not_taken:  # of a file that stays behind only what may be nowhere
+            about = [_not_released(finding) for finding in about if not finding.may_be_lifted]
+        findings += about
     return DeidentificationReport(_distinct(findings), tuple(uniqueness), tuple(inspected), minimum_k)
 
 
@@ -320,12 +322,13 @@ def _column_findings(cells: Cells, submitted: SubmittedTable, title: str) -> Ite
         yield Finding(
             f"column_name:{title}.{column}", "column_name", title, column, 0, 0.0, "blocks", says, may_be_lifted=False
         )
-    found = False
+    stopped = False
     for detector in DETECTORS if cells.filled else ():
-        hit = None if found and detector.last_resort else detector.find(cells)
+        hit = None if stopped and detector.last_resort else detector.find(cells)
         if hit is None:
             continue
-        found = True
+        level: Level = detector.level if hit.sure else "look"
+        stopped = stopped or level == "blocks"
         rows = int(hit.values["rows"].sum())
         finding = Finding(
             id=f"{detector.name}:{title}.{column}",
@@ -334,7 +337,7 @@ def _column_findings(cells: Cells, submitted: SubmittedTable, title: str) -> Ite
             column=column,
             rows=rows,
             share=rows / submitted.rows,
-            level=detector.level if hit.sure else "look",
+            level=level,
             says=hit.says,
             may_be_lifted=detector.may_be_lifted or not hit.sure,
             first_row=int(hit.values["first"].min()),  # type: ignore[arg-type]

@@ -138,7 +138,7 @@ class Hit:
 class Detector:
     """`level` is that of a sure hit; an unsure one is always "look". What may not be lifted must be taken out of the file.
 
-    last_resort: only asked when no other detector found anything in the column.
+    last_resort: not asked when another detector already blocks the column.
     """
 
     name: str

@@ -51,6 +51,11 @@ class SubmittedTable:
     person: str | None
     one_row_a_person: bool
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """How a reference to a key may end: preceding_visit_occurrence_id."""
+        return tuple(f"_{key}" for key in self.keys if "_" in key)
+
     def label(self, name: str) -> str:
         """What the report calls a column: its name in the release, or its place when the name identifies somebody."""
         if identifier_in(name):
@@ -61,7 +66,8 @@ class SubmittedTable:
     def cells(self, today: date, rare: int) -> Iterator[Cells]:
         for name in self.columns:
             declared = self.declared.get(name.casefold())
-            key = name.casefold() in self.keys or (declared is not None and declared.name.casefold() in self.keys)
+            called = {name.casefold(), declared.name.casefold() if declared else ""}
+            key = any(each in self.keys or each.endswith(self.references) for each in called)
             yield Cells(name, self._values(name, declared), declared, key, self.one_row_a_person, today, rare)
 
     def _values(self, name: str, declared: Column | None) -> pl.DataFrame:

@@ -63,31 +63,29 @@ HEADER_RULES: tuple[HeaderRule, ...] = (
     HeaderRule(
         "vcf_people",
         re.compile(r"^##(SAMPLE|PEDIGREE|pedigreeDB|INDIVIDUAL|FAMILY)="),
-        "of the header describe samples or families",
+        "lines that describe samples or families",
         blocks=True,
     ),
-    HeaderRule("vcf_people", re.compile(r"^##META="), "of the header say what is recorded about samples"),
+    HeaderRule("vcf_people", re.compile(r"^##META="), "lines that say what is recorded about samples"),
     HeaderRule(
         "vcf_sample_list",
         re.compile(
             r"^##[^=]*(?i:command|cmd)[^=]*=.*\s(-s|-S|--samples|--samples-file|-sn|--sample_name)[ =]\^?[^\s-]"
         ),
-        "of the header are command lines that chose samples by name or list; a person taken out may be named there",
+        "command lines that chose samples by name or list; a person taken out may be named there",
         blocks=True,
     ),
     HeaderRule(
         "vcf_command_line",
         re.compile(r"(?i)^##[^=]*(command|cmd)[^=]*="),
-        "of the header are command lines; these name files and samples",
+        "command lines, which name files and samples",
     ),
     HeaderRule(
         "vcf_path",
         re.compile(r"file:/|(?<![:/\w])/(?:[\w.+-]+/)+[\w.+-]+|[A-Za-z]:\\\w"),
-        "of the header name files and folders of the laboratory",
+        "names of files and folders of the laboratory",
     ),
-    HeaderRule(
-        "vcf_date", re.compile(r"(?i)^##[^=]*date[^=]*=|[^a-z]date=|epoch="), "of the header say when the file was made"
-    ),
+    HeaderRule("vcf_date", re.compile(r"(?i)^##[^=]*date[^=]*=|[^a-z]date=|epoch="), "the day the file was made"),
 )
 
 
@@ -100,7 +98,7 @@ def variant_leaks(path: Path) -> Iterator[Leak]:
                 (length,) = struct.unpack("<I", stream.read(9)[5:])
                 header.read(io.BytesIO(stream.read(min(length, _LONGEST_LINE)).rstrip(b"\0")))
                 yield from header.leaks()
-                yield Leak("vcf_records", "records", 0, "are in BCF, of which only the header is inspected")
+                yield Leak("vcf_records", "records", 0, "records in BCF, of which only the header is inspected")
                 return
             first = header.read(stream)
             yield from header.leaks()
@@ -152,7 +150,7 @@ class _Header:
                 if rule.pattern.search(line):
                     ruled.setdefault(rule, []).append(_key(line))
         for what, keys in named.items():
-            says = f"of the header hold what may be {what}"
+            says = f"what may be {what}, in the header"
             yield Leak("vcf_names_people", _some(keys), len(keys), says, True, what == _A_SAMPLE)
         for rule, keys in ruled.items():
             yield Leak(rule.name, _some(keys), len(keys), rule.says, rule.blocks)
@@ -164,9 +162,9 @@ class _Header:
         numbers = ten_digits(names).drop_nulls().to_numpy()
         valid = int(is_nhs_number(numbers).sum())
         if valid and (valid == len(self.samples) or valid >= chance_bound(len(np.unique(numbers)))):
-            yield Leak("vcf_sample_names", "samples", valid, "are named by NHS numbers", True, False)
+            yield Leak("vcf_sample_names", "samples", valid, "names that are NHS numbers", True, False)
         elif valid:
-            yield Leak("vcf_sample_names", "samples", valid, "are named by what may be NHS numbers")
+            yield Leak("vcf_sample_names", "samples", valid, "names that may be NHS numbers")
         people = [
             name for name in self.samples if identifier_in(name) not in {None, "an NHS number"} or _is_a_name(name)
         ]
@@ -175,19 +173,19 @@ class _Header:
                 "vcf_sample_names",
                 "samples",
                 len(people),
-                "are named by what may be people's names or addresses",
+                "names that may be people's names or addresses",
                 True,
                 False,
             )
         inside = sum(1 for name in self.samples if identifier_in(name) == "an NHS number") - valid
         if inside > 0:
-            yield Leak("vcf_sample_names", "samples", inside, "have NHS numbers in their names", True, False)
+            yield Leak("vcf_sample_names", "samples", inside, "names with NHS numbers in them", True, False)
         if same := sum(1 for name in self.samples if name in self.file_names):
             yield Leak(
                 "vcf_file_name",
                 "samples",
                 same,
-                "have the name of the file; whoever sees the file's name knows whose it is",
+                "a sample has the name of the file: whoever sees the file's name knows whose it is",
             )
 
 
@@ -238,16 +236,16 @@ def _record_leaks(stream: BinaryIO, first: bytes, header: _Header) -> Iterator[L
             "vcf_sample_list",
             f"INFO {name.decode()}",
             count,
-            "of the records list samples or people beside the genotypes",
+            "lists of samples or people beside the genotypes",
             True,
         )
     if ids["numbered"]:
-        yield Leak("vcf_ids", "ID", ids["numbered"], "hold what may be NHS numbers", True, False)
+        yield Leak("vcf_ids", "ID", ids["numbered"], "what may be NHS numbers", True, False)
     if ids["own"]:
-        says = "are the laboratory's own; ids other than rs, COSV and positions may point to a person"
+        says = "names of the laboratory's own; ids other than rs, COSV and positions may point to a person"
         yield Leak("vcf_ids", "ID", ids["own"], says)
     if absent:
-        says = "are kept that nobody in the file carries (AC=0): they point to somebody who was taken out"
+        says = "sites that nobody in the file carries (AC=0); they point to somebody who was taken out"
         yield Leak("vcf_private_sites", "records", absent, says)
 
 

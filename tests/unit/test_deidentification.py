@@ -142,7 +142,7 @@ def test_a_report_reads_well_and_survives_json(tmp_path: Path) -> None:
     assert str(made) == (
         "De-identification: 1 file inspected: 1 thing stops a release (0 must be taken out, 1 may be lifted with a reason); "
         "nothing else to look at.\n\nStops a release\n"
-        "  t.csv, comment: holds sentences or phrases that people wrote. 50 rows (100 %), first in row 1. May be lifted with a reason.\n"
+        "  t.csv, comment: holds sentences or phrases that people wrote. 50 rows (100 %). May be lifted with a reason.\n"
         "      [free_text:t.csv.comment]"
     )
     assert DeidentificationReport.from_dict(json.loads(json.dumps(made.to_dict()))) == made
@@ -192,6 +192,19 @@ def test_what_the_contract_says_is_heeded(tmp_path: Path) -> None:
     declared = {finding.id for finding in report(tmp_path, cases.contract(Table("t", "t.csv", columns))).findings}
     assert plain == {"identifier", "free_text", "contact"}
     assert declared == {"rare_date:t.died", "declared:t.ward"}
+
+
+def test_a_reference_to_a_key_is_no_identifier(tmp_path: Path) -> None:
+    ids = [str(n * 7919 % 10**9) for n in range(200)]
+    write(tmp_path, visit_id=ids, preceding_visit_id=ids[::-1], other=[str(10**9 + n * 104729) for n in range(200)])
+    table = cases.table("t.csv", ["visit_id", "preceding_visit_id", "other"], ["visit_id"])
+    assert [f.id for f in report(tmp_path, cases.contract(table)).findings] == ["identifier:t.other"]
+
+
+def test_of_a_file_that_stays_behind_only_what_may_be_nowhere_is_shown(tmp_path: Path) -> None:
+    write(tmp_path, concept=[cases.comment() for _ in range(50)], x=[cases.nhs_number() for _ in range(50)])
+    left = dataclasses.replace(cases.contract(), not_taken=("t.csv",))
+    assert [(f.id, f.level) for f in report(tmp_path, left).findings] == [("nhs_number:t.csv.x", "look")]
 
 
 def test_old_dates_are_birthdays_in_a_table_of_people_and_doubtful_elsewhere(tmp_path: Path) -> None:
