@@ -126,17 +126,21 @@ class Message(_Part):
 
 @dataclass(frozen=True)
 class Question(Message):
-    """The whole study and the round it is asked in."""
+    """The whole study, who asks it, and the round it is asked in."""
 
     kind = "question"
     inner: ClassVar = {"round": Round.from_dict}
     stage: str
+    asked_by: str
     study: Mapping[str, Any]
     round: Round
 
     def __post_init__(self) -> None:
         self._require(
-            stage=self.stage in STAGES, study=isinstance(self.study, dict), round=isinstance(self.round, Round)
+            stage=self.stage in STAGES,
+            asked_by=_named(self.asked_by),
+            study=isinstance(self.study, dict),
+            round=isinstance(self.round, Round),
         )
 
 

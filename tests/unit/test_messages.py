@@ -10,8 +10,10 @@ from nhsgen.federation.messages import Advert, Labels, Masked, Question, Round, 
 ADVERTS = tuple(Advert(site, "0a" * 32, "0b" * 64) for site in ("Barts", "Leeds", "Ysbyty Gwynedd"))
 ROUND = Round("01" * 16, "ab" * 32, ("Barts", "Leeds", "Ysbyty Gwynedd"), ("female", "male"), ("people",), ADVERTS)
 MESSAGES = {
-    "a first question": Question("labels", {"method": "counts"}, Round("01" * 16, "ab" * 32, ("Barts", "Leeds"))),
-    "a second question": Question("sum", {"method": "counts", "by": ["sex"]}, ROUND),
+    "a first question": Question(
+        "labels", "asha", {"method": "counts"}, Round("01" * 16, "ab" * 32, ("Barts", "Leeds"))
+    ),
+    "a second question": Question("sum", "asha", {"method": "counts", "by": ["sex"]}, ROUND),
     "labels": Labels(
         "Barts", "01" * 16, "cd" * 32, {"name": "nhs"}, ("male",), ("people",), ("a note",), "", ADVERTS[0]
     ),
