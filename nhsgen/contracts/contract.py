@@ -1,7 +1,7 @@
 """A contract as the house needs it: tables, their columns, variant files, and the words they are bound to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -87,6 +87,19 @@ class Table:
     def primary_key(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.primary_key)
 
+    def describe(self) -> str:
+        """Its columns, one a line, for whoever prepares the file."""
+        width = max(len(column.source) for column in self.columns)
+        lines = [f"{self.file}{'' if self.required else ' (may be left out)'}"]
+        for column in self.columns:
+            facts = [column.duckdb_type]
+            facts += ["key" if column.primary_key else "required" if column.required else "may be empty"]
+            facts += [column.classification] if column.classification else []
+            facts += ["checked but not released"] if column.excluded else []
+            facts += [f"{' and '.join(column.missing_markers)} count as empty"] if column.missing_markers else []
+            lines.append(f"  {column.source.ljust(width)}  {', '.join(facts)}")
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class VariantFiles:
@@ -125,3 +138,13 @@ class Contract:
         return tuple(
             (table.name, column.name) for table in self.tables for column in table.released if column.quasi_identifier
         )
+
+    def describe(self) -> str:
+        """What it asks for, in lines for a person: tables with their columns, variant files, and the words it binds."""
+        files = [
+            f"{files.file}: variants on {files.assembly}; a variant that is not listed is {files.absence}"
+            for files in self.variants
+        ]
+        bound = sorted({kind.name for kind in fields(self.words) if getattr(self.words, kind.name)})
+        words = f"Words a cohort may use: {', '.join(bound) or 'none'}"
+        return "\n\n".join([f"{self.name} {self.version}", *(table.describe() for table in self.tables), *files, words])

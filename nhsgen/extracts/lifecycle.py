@@ -20,6 +20,7 @@ from nhsgen.errors import BadInput, NotAllowed, NotFound
 from nhsgen.extracts import submission
 from nhsgen.extracts.checking import CheckReport, check_files
 from nhsgen.extracts.publishing import publish
+from nhsgen.extracts.validation import ContractReport, validate
 from nhsgen.settings import Settings
 from nhsgen.workspace import Release, Role, Site, Workspace
 
@@ -31,6 +32,7 @@ __all__ = [
     "check",
     "find",
     "list_extracts",
+    "recheck",
     "refuse",
     "release",
     "report",
@@ -245,6 +247,13 @@ def report(site: Site, extract: str) -> CheckReport | None:
     """The report of its last check; None before the first; Tampered when it is not what was kept."""
     kept = find(site, extract).report
     return None if kept is None else CheckReport.from_dict(submission.kept_report(_place(site, extract), kept))
+
+
+def recheck(site: Site, release: Release, settings: Settings) -> ContractReport:
+    """What the contracts say today of the files a release was made of; Tampered when these are not the files that were approved."""
+    extract = find(site, release.extract)
+    files, contracts = submission.opened(_place(site, extract.id), extract.sealed)
+    return validate(files, contracts, settings)
 
 
 def show(site: Site, extract: str) -> str:

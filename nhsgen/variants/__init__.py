@@ -12,8 +12,20 @@ store          an opened store: query, counts, carriers, genes, verify
 'alleles with HIGH impact on PKD1 and a reference population frequency of at most 0.001'
 """
 
+import sys
+from types import ModuleType
+
 from nhsgen.variants.filters import VariantFilter, variants
 from nhsgen.variants.ingest import ingest
 from nhsgen.variants.store import VariantStore
 
 __all__ = ["VariantFilter", "VariantStore", "ingest", "variants"]
+
+
+class _Room(ModuleType):
+    """A researcher writes `nhsgen.variants(impact="high")`; once this room is open, `nhsgen.variants` is the room itself."""
+
+    __call__ = staticmethod(variants)
+
+
+sys.modules[__name__].__class__ = _Room
