@@ -173,25 +173,26 @@ def place(
 
 
 def _sites(gene: Gene) -> Mapping[str, npt.NDArray[np.int64]]:
-    """Positions (1-based) where each kind of variant may stand; exonic ones leave room for a deletion inside the exon."""
-    begin, end = gene.exon_starts, gene.exon_starts + _EXON - 1
-    left, right = np.concatenate([begin[1:] - 2, begin[1:] - 1]), np.concatenate([end[:-1] + 1, end[:-1] + 2])
-    exon = (begin[:, None] + np.arange(1, _EXON - 10)).ravel()
-    everywhere = np.arange(gene.start + 10, gene.end - 20)
-    near = (begin[:, None] + np.arange(-12, _EXON + 12)).ravel()
-    intron = np.setdiff1d(everywhere, near)
-    # Capture sequencing sees little of an intron beyond its first hundred bases.
-    captured = np.intersect1d(
-        intron, (begin[:, None] + np.concatenate([np.arange(-120, 0), _EXON + np.arange(0, 120)])).ravel()
-    )
-    edge = np.concatenate([begin[1:] - offset for offset in (3, 4, 5)] + [end[:-1] + offset for offset in (3, 4, 5)])
+    """Positions (1-based) where each kind of variant may stand; exonic ones leave room for a deletion inside the exon.
+
+    Of an intron, only what sequencing of exons captures: its first and last hundred bases or so.
+    """
+    begins = gene.exon_starts[1:, None]  # of exons with an intron on their left, shape (exons - 1, 1)
+    ends = gene.exon_starts[:-1, None] + _EXON - 1  # of exons with an intron on their right
+
+    def beside(nearest: int, farthest: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Positions so many bases left of an exon, and right of one."""
+        far = np.arange(nearest, farthest + 1)
+        return (begins - far).ravel(), (ends + far).ravel()
+
+    left, right = beside(1, 2)
     donor, acceptor = (right, left) if gene.strand == "+" else (left, right)
     return {
-        "exon": exon,
+        "exon": (gene.exon_starts[:, None] + np.arange(1, _EXON - 10)).ravel(),
         "donor": donor,
         "acceptor": acceptor,
-        "edge": edge,
-        "intron": captured if len(captured) > 500 else intron,
+        "edge": np.concatenate(beside(3, 5)),
+        "intron": np.concatenate(beside(20, 120)),
     }
 
 

@@ -12,11 +12,11 @@ from nhsgen.demo.people import People
 from nhsgen.demo.signals import PLANTED_ALLELES, Carried
 from nhsgen.progress import track
 
-__all__ = ["Genotypes", "common_allele", "draw"]
+__all__ = ["Genotypes", "common_copies", "draw"]
 
 _BLOCK = 50_000  # bases that recombination leaves together
 _MOST_BLOCKS = 4
-_BETWEEN_MISSES = 60  # about one allele in so many shares its place with another
+_BETWEEN_MISSES = 40  # about one allele in so many shares its place with another
 # Impacts that only the demo gives these genes' uncommon alleles, so that their planted carriers can be counted.
 _SPARED = {"PKD1": ("HIGH",), "BRCA2": ("HIGH",), "SCN1A": ("HIGH",), "ABCA4": ("HIGH", "MODERATE")}
 
@@ -143,7 +143,7 @@ def _plant(carried: Carried, people: People, copies: Copies, rng: np.random.Gene
         copies[father_allele, person, 1] = 1
 
 
-def common_allele(genotypes: Genotypes, gene: str, people: People) -> int:
+def _common_allele(genotypes: Genotypes, gene: str, people: People) -> int:
     """The number of the allele of `gene` that a CommonEffect sits on: common everywhere, alike to no other allele.
 
     Of the gene's alleles at 0.25 to 0.5, the one whose largest squared correlation with another is smallest.
@@ -158,3 +158,15 @@ def common_allele(genotypes: Genotypes, gene: str, people: People) -> int:
         eligible = np.array([int(np.argmin(np.abs(share[common] - 0.4)))])
     best = eligible[int(np.argmin(together[eligible].max(axis=1)))]
     return int(of_gene[common[best]])
+
+
+def common_copies(
+    genotypes: Genotypes, gene: str, people: People
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Everybody's copies of the gene's common allele, and by how much they are more than usual in their ancestry.
+
+    The effect is of the second: else whatever else differs between ancestries would seem to act too.
+    """
+    copies = genotypes.carried[_common_allele(genotypes, gene, people)]
+    usual = np.bincount(people.ancestry, weights=copies) / np.maximum(np.bincount(people.ancestry), 1)
+    return copies, copies - usual[people.ancestry]

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import polars as pl
 import polars.selectors as cs
 
-from nhsgen.demo.genotypes import Genotypes, common_allele
+from nhsgen.demo.genotypes import Genotypes, common_copies
+from nhsgen.demo.laboratory import blood_tests
 from nhsgen.demo.people import EARLIEST_BIRTH, THIS_YEAR, People
 from nhsgen.demo.signals import COMMON_EFFECTS, DISEASES, SURVIVAL, Carried, Disease
 
@@ -109,8 +110,8 @@ def write_records(
             chronic[person].append(code)
             if name == "cystic kidneys" and people.age[person] > 55 and rng.random() < 0.4:
                 chronic[person].append("N185")
-    episodes = tuple(_episodes(people, chronic, diseases, diagnosed, earliest, last, rng))
-    laboratory = _laboratory(people, genotypes, chronic, having, earliest, last, rng)
+    episodes = tuple(_episodes(chronic, diseases, diagnosed, earliest, last, rng))
+    laboratory = blood_tests(people, genotypes, chronic, having["cystic kidneys"], (earliest, last), rng)
     drugs = _drugs(chronic, earliest, last, rng)
     phenotypes = _phenotypes(people, diseases, having, rng)
     shift = people.shift
@@ -157,9 +158,9 @@ def _chronic(people: People, genotypes: Genotypes, rng: np.random.Generator) -> 
             chance = chance * (people.male == (condition.sex == "male"))
         if condition.icd10 in odds:
             effect = odds[condition.icd10]
-            copies = genotypes.carried[common_allele(genotypes, effect.gene, people)]
+            copies, extra = common_copies(genotypes, effect.gene, people)
             safe = np.clip(chance, 1e-9, 1 - 1e-9)
-            chance = 1 / (1 + (1 - safe) / safe * np.exp(-effect.per_copy * (copies - copies.mean())))
+            chance = 1 / (1 + (1 - safe) / safe * np.exp(-effect.per_copy * extra))
             having = _in_proportion(chance, copies, rng)
         else:
             having = np.flatnonzero(rng.random(len(people)) < chance)
@@ -235,7 +236,6 @@ def _deaths(
 
 
 def _episodes(
-    people: People,
     chronic: list[list[str]],
     diseases: Mapping[str, _Known],
     diagnosed: Mapping[str, dict[int, int]],
@@ -248,31 +248,26 @@ def _episodes(
     for name, known in diseases.items():
         for person, code in known.icd10.items():
             treated.setdefault(person, []).append((code, diagnosed[name][person], DISEASES[name]))
-    for person in range(len(people)):
+    for person, own in enumerate(chronic):
         begin, end = int(earliest[person]), max(int(last[person]), int(earliest[person]) + 1)
-        own = chronic[person]
-        coded = {code for code, _, _ in treated.get(person, [])}
-        for code, day, disease in treated.get(person, []):
-            procedures = _disease_procedures(disease, rng)
-            yield _episode(person, min(day, end), False, code, own, procedures, rng)
+        since = {code: day for code, day, _ in treated.get(person, [])}
+        plans = [
+            (day, False, code, _disease_procedures(disease, rng)) for code, day, disease in treated.get(person, [])
+        ]
         for code in own:
-            condition = conditions()[code]
-            if code in coded or rng.random() < 0.25:
+            if code in since or rng.random() < 0.25:
                 continue
-            procedures = (condition.procedure,) if condition.procedure and rng.random() < condition.share else ()
-            yield _episode(
-                person, int(rng.integers(begin, end)), condition.admitted == "emergency", code, own, procedures, rng
+            condition = conditions()[code]
+            done: tuple[str, ...] = (
+                (condition.procedure,) if condition.procedure and rng.random() < condition.share else ()
             )
+            plans.append((int(rng.integers(begin, end)), condition.admitted == "emergency", code, done))
         for _ in range(int(rng.poisson(0.4))):
-            yield _episode(
-                person,
-                int(rng.integers(begin, end)),
-                rng.random() < 0.5,
-                str(rng.choice(("R074", "R104"))),
-                own,
-                (),
-                rng,
-            )
+            plans.append((int(rng.integers(begin, end)), rng.random() < 0.5, str(rng.choice(("R074", "R104"))), ()))
+        for day, emergency, main, operations in plans:
+            others = [code for code in own if code != main and since.get(code, day) <= day and rng.random() < 0.6]
+            stay = int(rng.geometric(0.25)) if emergency else int(rng.integers(0, 3))
+            yield Episode(person, min(day, end), min(day + stay, end), emergency, (main, *others)[:20], operations)
 
 
 def _disease_procedures(disease: Disease, rng: np.random.Generator) -> tuple[str, ...]:
@@ -281,80 +276,6 @@ def _disease_procedures(disease: Disease, rng: np.random.Generator) -> tuple[str
     if disease.who == "women":
         return (str(rng.choice(disease.procedures)),)
     return (str(rng.choice(disease.procedures)),) if rng.random() < 0.3 else ()
-
-
-def _episode(
-    person: int,
-    day: int,
-    emergency: bool,
-    main: str,
-    own: list[str],
-    procedures: tuple[str, ...],
-    rng: np.random.Generator,
-) -> Episode:
-    others = [code for code in own if code != main and rng.random() < 0.6]
-    stay = int(rng.geometric(0.25)) if emergency else int(rng.integers(0, 3))
-    return Episode(person, day, day + stay, emergency, (main, *others)[:20], procedures)
-
-
-def _laboratory(
-    people: People,
-    genotypes: Genotypes,
-    chronic: list[list[str]],
-    having: Mapping[str, Numbers],
-    earliest: Numbers,
-    last: Numbers,
-    rng: np.random.Generator,
-) -> pl.DataFrame:
-    """Blood tests of people of sixteen and over: a level a person, and a little noise a visit."""
-    effect = next(one for one in COMMON_EFFECTS if one.trait == "eGFR")
-    copies = genotypes.carried[common_allele(genotypes, effect.gene, people)].astype(np.float64)
-    measured = np.flatnonzero((people.age >= 16) & (rng.random(len(people)) < 0.88))
-    noise = rng.normal(0, 11, size=len(people))
-    for site in np.unique(
-        people.site
-    ):  # without luck: the noise is uncorrelated with the allele, so the effect is what the table says
-        here = measured[people.site[measured] == site]
-        centred = copies[here] - copies[here].mean()
-        noise[here] -= centred * (centred @ noise[here]) / (centred @ centred)
-    has = {code: np.array([code in codes for codes in chronic]) for code in ("N183", "N184", "N185", "E119", "D509")}
-    cystic = np.isin(np.arange(len(people)), having["cystic kidneys"])
-    egfr = 112 - 0.62 * people.age + effect.per_copy * (copies - copies.mean()) + noise
-    egfr -= 14 * has["N183"] + 30 * has["N184"] + 12 * cystic
-    egfr = np.where(has["N185"], 11 + 0.05 * noise, np.clip(egfr, 6, 145))
-    levels = {
-        "potassium": (rng.normal(4.3, 0.3, len(people)) + 0.4 * (egfr < 30), 0.2, "mmol/L", 1),
-        "haemoglobin": (
-            rng.normal(np.where(people.male, 147, 133), 10) - 22 * has["D509"] - 15 * (egfr < 30),
-            4.0,
-            "g/L",
-            0,
-        ),
-        "HbA1c": (rng.normal(37, 3.5, len(people)) + 21 * has["E119"], 2.0, "mmol/mol", 0),
-        "cholesterol": (rng.normal(5.0, 0.9, len(people)), 0.3, "mmol/L", 1),
-    }
-    visits = 1 + rng.poisson(2.2, size=len(measured))
-    person = np.repeat(measured, visits)
-    day = (earliest[person] + rng.random(len(person)) * np.maximum(last[person] - earliest[person], 1)).astype(np.int64)
-    now = np.clip(egfr[person] + rng.normal(0, 3, len(person)), 4, 150)
-    creatinine = 88.4 * (175 * people.age[person] ** -0.203 * np.where(people.male[person], 1, 0.742) / now) ** (
-        1 / 1.154
-    )
-    parts = [
-        _results(person, day, "eGFR", now.round(0), "mL/min/1.73m2"),
-        _results(person, day, "creatinine", creatinine.round(0), "umol/L"),  # the MDRD equation, turned round
-    ]
-    for test, (level, spread, unit, digits) in levels.items():
-        done = rng.random(len(person)) < 0.45
-        value = (level[person] + rng.normal(0, spread, len(person))).round(digits)
-        parts.append(_results(person[done], day[done], test, value[done], unit))
-    return pl.concat(parts).sort("person", "day", "test")
-
-
-def _results(person: Numbers, day: Numbers, test: str, value: Floats, unit: str) -> pl.DataFrame:
-    return pl.DataFrame({"person": person, "day": day, "value": value}).select(
-        "person", pl.lit(test).alias("test"), "value", pl.lit(unit).alias("unit"), "day"
-    )
 
 
 def _drugs(chronic: list[list[str]], earliest: Numbers, last: Numbers, rng: np.random.Generator) -> pl.DataFrame:

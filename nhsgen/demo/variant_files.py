@@ -107,8 +107,9 @@ def _record(
         return
     called, alleles = called[kept], [genotypes.alleles[rows[number]] for number in kept]
     first = alleles[0]
-    number = np.tensordot(np.arange(1, len(kept) + 1), called, axes=1)  # which allele stands on each chromosome
-    code = np.where(missing, _UNCALLED, number.min(axis=1) * _HIGHEST + number.max(axis=1))
+    numbers = np.arange(1, len(kept) + 1, dtype=np.uint8)
+    which = (called * numbers[:, None, None]).sum(axis=0)  # which allele stands on each chromosome, shape (people, 2)
+    code = np.where(missing, _UNCALLED, which.min(axis=1) * _HIGHEST + which.max(axis=1))
     haploid = male & (first.gene.chrom == "X")
     text = np.where(haploid, _HAPLOID[code], _DIPLOID[code])
     copies_of = called.sum(axis=(1, 2), dtype=np.int64)

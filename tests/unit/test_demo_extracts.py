@@ -1,7 +1,8 @@
 """The demo's extracts, read back from their files by other means than those that wrote them."""
 
 import filecmp
-from collections.abc import Mapping
+import gzip
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from nhsgen.demo.signals import DISEASES, PLANTED_ALLELES
 from nhsgen.genome import Assembly, detect_assembly, ploidy
 
 GENES = 20
+NOT_CALLED, NOT_THERE = -1, -2
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Site:
     samples: tuple[str, ...] = ()
     person_of: Mapping[str, object] = field(default_factory=dict)
     variants: pl.DataFrame = field(default_factory=pl.DataFrame)  # row, chrom, pos, ref, alt, gene, impact, af, filter
+    called: np.ndarray = field(default_factory=lambda: np.empty(0))  # (alleles, samples, 2): see _genotypes
     copies: np.ndarray = field(default_factory=lambda: np.empty(0))  # (alleles, samples), -1 = not called
 
     @property
@@ -73,35 +76,57 @@ def _read(extract: DemoExtract) -> Site:
         return pl.read_parquet(extract.folder / f"{name}.parquet")
 
     site = _read_omop(extract.site, read) if "omop_cdm_5.4" in extract.contracts else _read_hes(extract.site, read)
-    alleles, copies = [], []
+    alleles: list[tuple[object, ...]] = []
     with pysam.VariantFile(str(extract.folder / "small_variants.vcf.gz")) as file:
         site.samples = tuple(file.header.samples)
         fields = file.header.info["CSQ"].description.split("Format: ")[1].split("|")
         for record in file:
             entries = [dict(zip(fields, text.split("|"), strict=True)) for text in record.info["CSQ"]]
             own = [one for one in entries if one["Consequence"] != "downstream_gene_variant"]
-            genotypes = [sample.allele_indices for sample in record.samples.values()]
-            for number, alt in enumerate(record.alts or (), start=1):
-                csq = own[number - 1]
-                af = float(csq["gnomADe_AF"]) if csq["gnomADe_AF"] else None
+            for csq, alt, ac, af in zip(own, record.alts, record.info["AC"], record.info["AF"], strict=True):
+                seen = float(csq["gnomADe_AF"]) if csq["gnomADe_AF"] else None
+                chrom = record.chrom.removeprefix("chr")
                 alleles.append(
                     (
-                        len(copies),
-                        record.chrom.removeprefix("chr"),
+                        len(alleles),
+                        chrom,
                         record.pos,
                         record.ref,
                         alt,
                         csq["SYMBOL"],
                         csq["IMPACT"],
+                        seen,
+                        ac,
+                        record.info["AN"],
                         af,
                     )
                 )
-                copies.append([-1 if None in one else one.count(number) for one in genotypes])
-    site.copies = np.array(copies)
-    site.variants = pl.DataFrame(
-        alleles, schema=["row", "chrom", "pos", "ref", "alt", "gene", "impact", "af"], orient="row"
-    )
+    names = ["row", "chrom", "pos", "ref", "alt", "gene", "impact", "af", "said_ac", "said_an", "said_af"]
+    site.variants = pl.DataFrame(alleles, schema=names, orient="row")
+    site.called = np.concatenate(list(_genotypes(extract.folder / "small_variants.vcf.gz", len(site.samples))))
+    site.copies = np.where((site.called == NOT_CALLED).any(axis=2), -1, (site.called == 1).sum(axis=2))
     return site
+
+
+def _genotypes(path: Path, samples: int) -> Iterator[np.ndarray]:
+    """For each record its alternative alleles, shape (alleles, samples, 2): 1 this allele, 0 another, or NOT_CALLED or NOT_THERE.
+
+    Read as text, which is ten times faster than through objects.
+    """
+    with gzip.open(path, "rt") as file:
+        for line in file:
+            if line.startswith("#"):
+                continue
+            columns = line.rstrip("\n").split("\t")
+            assert len(columns) == 9 + samples
+            texts, which = np.unique(np.array(columns[9:]), return_inverse=True)
+            split = [[*text.split("/"), "absent"][:2] for text in texts]
+            for number in range(1, len(columns[4].split(",")) + 1):
+                codes = [
+                    [{".": NOT_CALLED, "absent": NOT_THERE}.get(one, int(one == str(number))) for one in text]
+                    for text in split
+                ]
+                yield np.array(codes, dtype=np.int8)[which][None]
 
 
 def _read_hes(name: str, read) -> Site:
@@ -241,37 +266,32 @@ def test_headers_are_grch38_and_one_site_writes_no_chr(demo_extracts: tuple[Demo
     assert prefixed == [True, False, True]
 
 
-def test_counts_in_info_are_those_of_the_genotypes(demo_extracts: tuple[DemoExtract, ...]) -> None:
-    several = missing = 0
-    for one in demo_extracts:
-        with pysam.VariantFile(str(one.folder / "small_variants.vcf.gz")) as file:
-            for record in file:
-                called = [allele for sample in record.samples.values() for allele in sample.allele_indices]
-                missing += called.count(None)
-                called = [allele for allele in called if allele is not None]
-                counts = tuple(called.count(number + 1) for number in range(len(record.alts)))
-                assert record.info["AC"] == counts
-                assert min(counts) > 0
-                assert record.info["AN"] == len(called)
-                assert record.info["AF"] == pytest.approx([count / len(called) for count in counts], rel=1e-4)
-                several += len(record.alts) > 1
-    assert several > 50
-    assert missing > 1000
+def test_counts_in_info_are_those_of_the_genotypes(sites: tuple[Site, ...]) -> None:
+    for site in sites:
+        counts = (site.called == 1).sum(axis=(1, 2))
+        total = (site.called >= 0).sum(axis=(1, 2))
+        assert counts.min() > 0
+        assert counts.tolist() == site.variants["said_ac"].to_list()
+        assert total.tolist() == site.variants["said_an"].to_list()
+        assert np.allclose(site.variants["said_af"], counts / total, rtol=1e-4)
 
 
-def test_men_have_one_x_and_everybody_two_of_the_rest(
-    demo_extracts: tuple[DemoExtract, ...], sites: tuple[Site, ...]
-) -> None:
-    for one, site in zip(demo_extracts, sites, strict=True):
+def test_some_places_have_several_alleles_and_some_genotypes_are_missing(sites: tuple[Site, ...]) -> None:
+    for site in sites:
+        assert site.variants.group_by("chrom", "pos", "ref").len().filter(pl.col("len") > 1).height >= 20
+        assert 0.001 < (site.copies == -1).mean() < 0.003
+        assert 0.03 < (site.variants["ref"].str.len_chars() != site.variants["alt"].str.len_chars()).mean() < 0.2
+
+
+def test_men_have_one_x_and_everybody_two_of_the_rest(sites: tuple[Site, ...]) -> None:
+    for site in sites:
         male = dict(site.people.select("id", "male").iter_rows())
         sexes = ["male" if male[person] else "female" for person in site.ids]
-        with pysam.VariantFile(str(one.folder / "small_variants.vcf.gz")) as file:
-            for record in file:
-                if record.chrom.removeprefix("chr") not in ("X", "19"):
-                    continue
-                chrom = record.chrom.removeprefix("chr")
-                expected = [ploidy(chrom, record.pos, sex, Assembly.GRCh38) for sex in sexes]
-                assert [len(sample.allele_indices) for sample in record.samples.values()] == expected
+        for row, chrom, pos in site.variants.select("row", "chrom", "pos").iter_rows():
+            if chrom in ("X", "19"):
+                expected = np.array([ploidy(chrom, pos, sex, Assembly.GRCh38) for sex in sexes])
+                called = site.called[row]
+                assert (((called != NOT_THERE).sum(axis=1) == expected) | (called == NOT_CALLED).any(axis=1)).all()
 
 
 def test_lists_of_variants_overlap_and_differ(sites: tuple[Site, ...]) -> None:
@@ -369,7 +389,7 @@ def test_the_common_egfr_allele_is_found_together_and_not_alone(sites: tuple[Sit
     assert lead[4] == "UMOD"
     assert -4.0 < beta < -2.6
     assert p < 5e-8
-    assert min(p for key, (_, p) in together.items() if key[4] != "UMOD") > 1e-4
+    assert min(p for key, (_, p) in together.items() if key[4] != "UMOD") > 0.05 / len(together)
 
 
 def test_twelve_compound_heterozygotes_and_no_other(sites: tuple[Site, ...]) -> None:
