@@ -18,7 +18,7 @@ _BLOCK = 50_000  # bases that recombination leaves together
 _MOST_BLOCKS = 4
 _BETWEEN_MISSES = 40  # about one allele in so many shares its place with another
 # Impacts that only the demo gives these genes' uncommon alleles, so that their planted carriers can be counted.
-_SPARED = {"PKD1": ("HIGH",), "BRCA2": ("HIGH",), "SCN1A": ("HIGH",), "ABCA4": ("HIGH", "MODERATE")}
+_SPARED = {"PKD1": ("HIGH",), "BRCA2": ("HIGH",), "SCN1A": ("HIGH",), "ABCA4": ("MODERATE",)}
 
 Copies = npt.NDArray[np.uint8]
 
