@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nhsgen.errors import BadFile, StorageFailed
 
-__all__ = ["building", "copy_whole", "hash_of", "publish", "read_only", "remove", "storage", "sync", "write_whole"]
+__all__ = ["building", "copy_file", "hash_of", "publish", "read_only", "remove", "storage", "sync", "write_whole"]
 
 _BUILDING = ".building-"
 _PIECE = 1 << 20
@@ -71,8 +71,8 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
         sync(path.parent)
 
 
-def copy_whole(source: Path, target: Path) -> tuple[str, int]:
-    """Copy one regular file, durably; its sha256 and its size in bytes. BadFile for a link, a pipe or a device.
+def copy_file(source: Path, target: Path) -> tuple[str, int]:
+    """Copy one regular file into a folder to be published; its sha256 and size in bytes. BadFile for a link, a pipe, a device.
 
     The bytes are copied even where the disk could share them: a hard link would change under us with its other name.
     """
@@ -90,8 +90,6 @@ def copy_whole(source: Path, target: Path) -> tuple[str, int]:
             digest.update(piece)
             size += len(piece)
             copy.write(piece)
-        copy.flush()
-        os.fsync(copy.fileno())
     return digest.hexdigest(), size
 
 

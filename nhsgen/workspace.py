@@ -91,6 +91,11 @@ class Release:
         return str(self.manifest["site"])
 
     @property
+    def extract(self) -> str:
+        """The id of the extract it was made of."""
+        return str(self.manifest["extract"])
+
+    @property
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         """Path within the release -> its "sha256" and "bytes"."""
         said: Mapping[str, Mapping[str, Any]] = self.manifest["files"]
@@ -188,7 +193,7 @@ class Site:
 
     def __init__(self, path: Path) -> None:
         self.name, self.path, self.log = path.name, path, AuditLog(path / "audit.jsonl")
-        self._folded: tuple[Head, _State] = Head(0, ""), _State()
+        self._folded: tuple[Head, _State] = Head(-1, ""), _State()  # not even an empty log was read yet
 
     def __repr__(self) -> str:
         return f"Site({self.name!r})"

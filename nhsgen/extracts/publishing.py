@@ -89,7 +89,7 @@ def _keep_contracts(contracts: Sequence[Contract], folder: Path) -> list[dict[st
     kept = []
     for contract in contracts:
         file = f"contracts/{contract.path.name}"
-        durable.copy_whole(contract.path, folder / file)
+        durable.copy_file(contract.path, folder / file)
         kept.append({"file": file, "id": contract.id, "version": contract.version, "sha256": contract.sha256})
     return kept
 

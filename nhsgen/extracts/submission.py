@@ -99,7 +99,7 @@ def _copy_files(folder: Path, into: Path) -> dict[str, dict[str, Any]]:
         if path.is_dir() and not path.is_symlink():
             (into / "files" / inside).mkdir()
             continue
-        digest, size = durable.copy_whole(path, into / "files" / inside)
+        digest, size = durable.copy_file(path, into / "files" / inside)
         files[inside.as_posix()] = {"sha256": digest, "bytes": size}
     if not files:
         raise BadFile("submitting an extract", "the folder is empty", "put the extract's files in it", file=folder)
@@ -110,7 +110,7 @@ def _copy_contracts(contracts: Sequence[Path], into: Path) -> list[dict[str, str
     copied = []
     for number, path in enumerate(contracts, start=1):
         name = f"{number}-{path.name}"  # two may have one name
-        digest, _ = durable.copy_whole(path, into / "contracts" / name)
+        digest, _ = durable.copy_file(path, into / "contracts" / name)
         said = read(into / "contracts" / name)
         copied.append({"file": name, "id": said.id, "version": said.version, "sha256": digest})
     return copied

@@ -64,7 +64,7 @@ def test_copying_hashes_and_breaks_hard_links(tmp_path: Path) -> None:
     source, other = tmp_path / "a.txt", tmp_path / "other-name.txt"
     source.write_bytes(b"abc")
     os.link(source, other)
-    digest, size = durable.copy_whole(source, tmp_path / "copy.txt")
+    digest, size = durable.copy_file(source, tmp_path / "copy.txt")
     other.write_bytes(b"changed")
     assert (digest, size) == (durable.hash_of(tmp_path / "copy.txt"), 3)
     assert (tmp_path / "copy.txt").read_bytes() == b"abc"
@@ -80,7 +80,7 @@ def test_only_ordinary_files_are_copied(tmp_path: Path, kind: str) -> None:
     elif kind == "folder":
         source.mkdir()
     with pytest.raises(BadFile, match="copying a file failed"):
-        durable.copy_whole(source, tmp_path / "copy")
+        durable.copy_file(source, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 
