@@ -11,7 +11,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import reduce
@@ -32,7 +32,7 @@ from nhsgen.statistics import Summary, burden, carriers, counts, frequencies
 from nhsgen.variants import VariantFilter, VariantStore
 from nhsgen.workspace import Release, Site
 
-__all__ = ["METHODS", "Method", "SiteAnswer", "Study", "answer", "conclude", "run"]
+__all__ = ["METHODS", "Method", "SiteAnswer", "Study", "answer", "conclude", "pooled_filter", "run", "summarise"]
 
 SITE = "site"
 VARIANT_GROUPS = ("gene", "impact", "consequence")
@@ -148,7 +148,8 @@ class Study:
 
     def describe(self) -> str:
         """The question in plain English."""
-        return "\n".join([f"{METHODS[self.method].asks}?", *self.details])
+        split = f" Split by {', '.join(self.by)}." if self.by else ""
+        return "\n".join([f"{METHODS[self.method].asks}?{split}", *self.details])
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -158,8 +159,6 @@ class Study:
             lines.append(f"Controls: {self.controls.describe()}.")
         if self.variants is not None:
             lines.append(f"Variants: {self.variants.describe()}.")
-        if self.by:
-            lines.append(f"Split by {', '.join(self.by)}.")
         if self.purpose:
             lines.append(f"Purpose: {self.purpose.rstrip('.')}.")
         if self.expires is not None:
@@ -309,32 +308,43 @@ class SiteAnswer:
 def answer(
     study: Study, site: Site, settings: Settings, *, asked_by: str, resolved: VariantFilter | None = None
 ) -> SiteAnswer:
-    """What this site's current release has to say to `study`; its log remembers that it was asked.
+    """What this site's current release has to say to `study`, under the site's own rules; its log remembers that it was asked.
 
     resolved: the study's variants with pooled frequencies already looked up (see `pooled_filter`).
     """
     _check_expiry(study)
+    try:
+        reply = summarise(study, site, settings, resolved)
+    except NotBound as unbound:
+        reply = _silent(site, f"its contract has no {unbound.word}")
+    except Tampered as broken:
+        reply = _silent(site, f"it refuses to answer: {broken.found}")
+    if reply.summary is not None and not site.policy.pooled:
+        summary, withheld = disclosure.withhold(reply.summary, site.policy)
+        reply = replace(reply, summary=summary, withheld=withheld)
+    site.log.append(
+        "study answered", asked_by,
+        study=study.hash, method=study.method, purpose=study.purpose, release=reply.release, silent=reply.silent,
+    )  # fmt: skip
+    return reply
+
+
+def summarise(study: Study, site: Site, settings: Settings, resolved: VariantFilter | None = None) -> SiteAnswer:
+    """The site's exact sum, for use inside its wall only: `answer` is what may leave it."""
     release = site.release()
     if release is None:
-        return SiteAnswer(site.name, "", site.policy, silent="it has no release")
-    try:
-        with _open(site, release, settings) as data:
-            summary = METHODS[study.method].summarise(study, data, resolved or study.variants or VariantFilter())
-            population = len(data.people(everyone()))
-    except NotBound as unbound:
-        reply = SiteAnswer(site.name, release.id, site.policy, silent=f"its contract has no {unbound.word}")
-    except Tampered as broken:
-        reply = SiteAnswer(site.name, release.id, site.policy, silent=f"it refuses to answer: {broken.found}")
-    else:
-        summary, withheld = (summary, ()) if site.policy.pooled else disclosure.withhold(summary, site.policy)
-        notes = tuple(
-            f"{site.name} has no {word}: people known only by them are not counted there."
-            for word in sorted(data.unbound)
-        )
-        reply = SiteAnswer(site.name, release.id, site.policy, summary, population, withheld=withheld, notes=notes)
-    site.log.append("study answered", asked_by, study=study.hash, method=study.method, purpose=study.purpose,
-                    release=release.id, silent=reply.silent)  # fmt: skip
-    return reply
+        return _silent(site, "it has no release")
+    with _open(site, release, settings) as data:
+        summary = METHODS[study.method].summarise(study, data, resolved or study.variants or VariantFilter())
+        population = len(data.people(everyone()))
+    notes = tuple(
+        f"{site.name} has no {word}: people known only by them are not counted there." for word in sorted(data.unbound)
+    )
+    return SiteAnswer(site.name, release.id, site.policy, summary, population, notes=notes)
+
+
+def _silent(site: Site, why: str) -> SiteAnswer:
+    return SiteAnswer(site.name, "", site.policy, silent=why)
 
 
 @contextmanager

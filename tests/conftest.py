@@ -25,3 +25,13 @@ def demo_extracts(tmp_path_factory: pytest.TempPathFactory) -> "tuple[DemoExtrac
     from nhsgen.demo.extracts import write_extracts  # noqa: PLC0415  (the demo stands on the whole house; few tests need it)
 
     return write_extracts(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo federation as `nhsgen demo` leaves it, built once; nobody changes it."""
+    from nhsgen import demo  # noqa: PLC0415  (as above)
+
+    out = tmp_path_factory.mktemp("story") / "nhsgen-demo"
+    list(demo.build(out))
+    return out
