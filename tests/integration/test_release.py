@@ -9,6 +9,7 @@ from small_extract import PEOPLE, SAMPLES, SETTINGS, released, staffed_site, wri
 from nhsgen import contracts, extracts
 from nhsgen.errors import BadContract, BadFile, Tampered
 from nhsgen.extracts.publishing import publish
+from nhsgen.settings import Settings
 from nhsgen.variants import VariantStore
 from nhsgen.workspace import Release, Site, Workspace
 
@@ -147,6 +148,19 @@ def test_a_file_is_hashed_once_in_a_process(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("nhsgen.durable.hash_of", lambda path: read.append(path) or "")
     release.verify_once()
     assert read == []
+
+
+def test_the_bytes_do_not_depend_on_how_many_cores_there_are(tmp_path: Path) -> None:
+    files, under = write_extract(tmp_path)
+    more = "".join(f"q{number * 7919 % 1_000_003},{('female', 'male')[number % 2]}\n" for number in range(900_000))
+    (files / "person.csv").write_text((files / "person.csv").read_text() + more)
+    (tmp_path / "releases").mkdir()
+    contract = [contracts.read(under[0])]
+    ids = {
+        publish(files, contract, tmp_path / "releases", {"site": "a"}, Settings(threads=threads)).id
+        for threads in (1, 2)
+    }
+    assert len(ids) == 1
 
 
 # -- Samples and people -----------------------------------------------------------------------------------------------------
