@@ -6,6 +6,7 @@ A result draws itself (`Released.plot`) through the drawer registered here for i
 
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from textwrap import wrap
 
 from matplotlib.axes import Axes
@@ -17,6 +18,15 @@ __all__ = ["burden", "carriers", "counts", "frequencies"]
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#767676"
 MOST_ROWS = 40
+
+
+class Picture(Figure):
+    """A figure that a notebook shows by itself, whether or not it has loaded pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
 
 
 @drawn_by("counts")
@@ -94,7 +104,7 @@ def _holds_text(cells: Sequence[Cell]) -> bool:
 
 
 def _canvas(result: Released, rows: int, left_out: int) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8, 1.9 + 0.32 * max(rows, 2)), layout="constrained", dpi=110)
+    figure = Picture(figsize=(8, 1.9 + 0.32 * max(rows, 2)), layout="constrained", dpi=110)
     axes = figure.add_subplot()
     axes.set_title("\n".join([*wrap(result.title, 80), ""]), loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)

@@ -177,8 +177,9 @@ def _announce(instance: dg.DagsterInstance, keys: list[dg.MultiPartitionKey]) ->
 
 
 def _is_ready(federation: Federation, site: Site) -> bool:
-    mark, current = federation.ready_file(site.name), site.release()
-    return current is not None and mark.exists() and mark.read_text(encoding="utf-8") == current.id
+    """Whether the newest release passed its check; what did not is not even opened."""
+    mark, releases = federation.ready_file(site.name), site.releases()
+    return bool(releases) and mark.exists() and mark.read_text(encoding="utf-8") == releases[-1].id
 
 
 def _key(context: dg.AssetExecutionContext) -> dg.MultiPartitionKey:
