@@ -90,13 +90,26 @@ def hospital(seed: int) -> dict[str, pl.DataFrame]:
     people = chance.sample(range(1, 5), chance.choice([0, 3, 4, 4]))
     tables = {
         "person": pl.DataFrame(
-            [{"id": one, "gender": chance.choice([8532, 8507, 0, None]), "year": chance.choice([1999, 1950, 1980, None])} for one in people],
+            [
+                {
+                    "id": one,
+                    "gender": chance.choice([8532, 8507, 0, None]),
+                    "year": chance.choice([1999, 1950, 1980, None]),
+                }
+                for one in people
+            ],
             schema={"id": pl.Int64, "gender": pl.Int64, "year": pl.Int32},
         ),
-        "withdrawn": pl.DataFrame({"person_id": chance.choices(["1", "x", None], k=chance.randint(0, 2))}, schema={"person_id": pl.String}),
+        "withdrawn": pl.DataFrame(
+            {"person_id": chance.choices(["1", "x", None], k=chance.randint(0, 2))}, schema={"person_id": pl.String}
+        ),
     }
     for table, columns in COLUMNS.items():
-        who = [1, 2, 3, 4, 4][: 5 - chance.choice([0, 0, 1])] if table == "consent" else chance.choices([1, 2, 3, 4, 5, None], k=16)
+        who = (
+            [1, 2, 3, 4, 4][: 5 - chance.choice([0, 0, 1])]
+            if table == "consent"
+            else chance.choices([1, 2, 3, 4, 5, None], k=16)
+        )
         tables[table] = pl.DataFrame(
             [{"pid": one, **{name: chance.choice(values) for name, (_, values) in columns.items()}} for one in who],
             schema={"pid": pl.Int64, **{name: kind for name, (kind, _) in columns.items()}},
@@ -282,7 +295,9 @@ def ask(tables: dict[str, pl.DataFrame], *cohorts: Cohort) -> list[list[str]]:
 SLOWLY = settings(deadline=None, max_examples=20)
 
 
-@pytest.mark.parametrize("kind", [COHORTS, LEAVES, MEASURED, RELATIVE | DURING], ids=["any", "words", "measured", "dated"])
+@pytest.mark.parametrize(
+    "kind", [COHORTS, LEAVES, MEASURED, RELATIVE | DURING], ids=["any", "words", "measured", "dated"]
+)
 @SLOWLY
 @given(st.data())
 def test_sql_finds_whom_the_plain_reading_finds(kind: st.SearchStrategy[Cohort], data: st.DataObject) -> None:
