@@ -98,10 +98,14 @@ Cell: TypeAlias = Value | Suppressed | Zero | NotRun | NoSuchColumn
 
 @dataclass(frozen=True)
 class Counts:
-    """Distinct people by group. `cells` holds one entry per group: its labels, in the order of `by`, and how many."""
+    """Distinct people by group. `cells` holds one entry per group: its labels, in the order of `by`, and how many.
+
+    of: everybody who is in that group, whether counted or not; a group that is not in it leaves nobody out.
+    """
 
     by: tuple[str, ...]
     cells: Mapping[tuple[str, ...], int]
+    of: Mapping[tuple[str, ...], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,15 @@ class Receipt:
     answered: tuple[tuple[str, str], ...]
     silent: tuple[tuple[str, str], ...]
     asked_at: str
+
+    def __str__(self) -> str:
+        lines = [f"Question {self.study[:12]}, asked at {self.asked_at} under the rules '{self.policy}'."]
+        lines += [f"{site} answered from its release {release[:12]}." for site, release in self.answered]
+        lines += [f"{site} did not answer: {why}." for site, why in self.silent]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return "<br>".join(map(html.escape, str(self).splitlines()))
 
 
 _DRAWERS: dict[str, Callable[["Released"], "Figure"]] = {}
@@ -298,7 +311,7 @@ class Released:
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         answered = ", ".join(f"{html.escape(site)} ({release[:8]})" for site, release in self.receipt.answered)
         return (
-            f"<table><caption><strong>{html.escape(self.title)}</strong></caption>"
+            f"<table><caption style="white-space:nowrap;text-align:left"><strong>{html.escape(self.title)}</strong></caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
             f"{f'<ul>{notes}</ul>' if notes else ''}"
             f"<p><small>Question {self.receipt.study[:12]}, answered by {answered or 'nobody'}; "
@@ -310,8 +323,8 @@ def _html_cell(cell: Cell) -> str:
     reason = next(iter(asdict(cell).values()), "") if isinstance(cell, Suppressed | NotRun | NoSuchColumn) else ""
     title = f' title="{html.escape(str(reason))}"' if reason else ""
     number = isinstance(cell, Zero) or (isinstance(cell, Value) and not isinstance(cell.value, str))
-    style = ' style="text-align:right"' if number else ' style="color:#595959;font-style:italic"' if reason else ""
-    return f"<td{title}{style}>{html.escape(str(cell))}</td>"
+    style = "text-align:right" if number else "text-align:right;color:#595959;font-style:italic" if reason else "text-align:left"
+    return f'<td{title} style="{style}">{html.escape(str(cell))}</td>'
 
 
 def _write(target: Path, text: str) -> None:

@@ -53,6 +53,7 @@ def lab(
     os.environ["NHSGEN_WORKSPACE"] = str(workspace.resolve())
     first = notebooks / "01_a_first_question.ipynb"
     options = [f"--port={port}", "--ip=127.0.0.1", *([] if browser else ["--no-browser"])]
+    options += ["--allow-root"] if os.geteuid() == 0 else []  # in a container there is often nobody else
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *options, str(first)])
 
 

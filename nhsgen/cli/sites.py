@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nhsgen.audit import Head
 from nhsgen.cli.options import Where, Who, group
 from nhsgen.disclosure import PRESETS
 from nhsgen.workspace import Workspace
@@ -104,15 +105,24 @@ def withdraw_people(
 
 
 @audit.command("verify")
-def verify(where: Where = Folder) -> None:
-    """Check every site's log, entry by entry.
+def verify(
+    where: Where = Folder,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(help="A head printed earlier and kept elsewhere: 'SITE=SIZE:HASH'. May be repeated."),
+    ] = None,
+) -> None:
+    """Check every site's log, entry by entry. Keep the heads it prints somewhere else: they show up a log that was cut or rewritten.
 
     Example: nhsgen audit verify -w nhsgen-demo
     """
-    for site in Workspace.open(where).sites.values():
-        site.log.verify()
-        size, head = site.log.head()
-        print(f"{site.name:<20} {size} entries, unbroken; last is {head[:16]}")
+    sites = Workspace.open(where).sites
+    kept = dict(text.partition("=")[::2] for text in expect or ())
+    for name in kept:
+        Workspace.open(where).site(name)
+    for site in sites.values():
+        site.log.verify(expect=Head.parse(kept[site.name]) if site.name in kept else None)
+        print(f"{site.name:<20} {site.log.head().size} entries, unbroken; its head is {site.log.head()}")
 
 
 @audit.command("show")

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 __all__ = [
     "EMAIL",
@@ -125,7 +125,7 @@ def chance_bound(candidates: int) -> int:
     >>> [chance_bound(n) for n in (20, 50, 100, 1000)]
     [11, 18, 26, 138]
     """
-    return int(binom.isf(_FALSE_ALARM, candidates, _BY_CHANCE)) + 1
+    return int(np.argmax(bdtrc(np.arange(candidates + 1), candidates, _BY_CHANCE) <= _FALSE_ALARM)) + 1
 
 
 # -- Postcodes and other small places --------------------------------------------------------------------------------------
