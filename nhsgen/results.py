@@ -311,7 +311,8 @@ class Released:
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         answered = ", ".join(f"{html.escape(site)} ({release[:8]})" for site, release in self.receipt.answered)
         return (
-            f"<table><caption style="white-space:nowrap;text-align:left"><strong>{html.escape(self.title)}</strong></caption>"
+            "<table><caption style='white-space:nowrap;text-align:left'>"
+            f"<strong>{html.escape(self.title)}</strong></caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
             f"{f'<ul>{notes}</ul>' if notes else ''}"
             f"<p><small>Question {self.receipt.study[:12]}, answered by {answered or 'nobody'}; "
@@ -323,7 +324,13 @@ def _html_cell(cell: Cell) -> str:
     reason = next(iter(asdict(cell).values()), "") if isinstance(cell, Suppressed | NotRun | NoSuchColumn) else ""
     title = f' title="{html.escape(str(reason))}"' if reason else ""
     number = isinstance(cell, Zero) or (isinstance(cell, Value) and not isinstance(cell.value, str))
-    style = "text-align:right" if number else "text-align:right;color:#595959;font-style:italic" if reason else "text-align:left"
+    style = (
+        "text-align:right"
+        if number
+        else "text-align:right;color:#595959;font-style:italic"
+        if reason
+        else "text-align:left"
+    )
     return f'<td{title} style="{style}">{html.escape(str(cell))}</td>'
 
 
