@@ -111,6 +111,6 @@ def test_nothing_in_the_repo_carries_an_address_that_must_not_be_there() -> None
 
 
 def test_the_readme_says_what_each_safety_file_promises() -> None:
-    for name in ("sandbox.py", "disclosure/", "audit.py", "extracts/lifecycle.py", "extracts/release.py", "extracts/deidentification.py",
+    for name in ("sandbox.py", "disclosure/", "audit.py", "extracts/lifecycle.py", "extracts/publishing.py", "extracts/deidentification.py",
                  "federation/secure_sum.py", "workspace.py"):  # fmt: skip
         assert name in README, f"{name} makes a promise that the README does not tell"
