@@ -49,3 +49,18 @@ def test_the_definitions_load_with_a_weekly_schedule_and_a_blocking_check() -> N
     assert schedules == {"every_monday_ask": "0 7 * * 1", "every_monday_check": "0 6 * * 1"}
     (check,) = next(asset for asset in definitions.assets if asset.key == dg.AssetKey("release")).check_specs
     assert check.blocking
+
+
+def test_every_monday_asks_for_the_newest_release_of_each_site(demo_workspace: Path) -> None:
+    from pipelines.weekly import Federation, every_monday_check  # noqa: PLC0415
+
+    federation = Federation(workspace=str(demo_workspace))
+    with (
+        dg.instance_for_test() as instance,
+        dg.build_schedule_context(instance=instance, resources={"federation": federation}) as context,
+    ):
+        requests = list(every_monday_check(context))
+        assert [request.partition_key.keys_by_dimension for request in requests] == [
+            {"site": site, "release": "1"} for site in ("moorland", "northgate", "riverside")
+        ]
+        assert sorted(instance.get_dynamic_partitions("site")) == ["moorland", "northgate", "riverside"]
