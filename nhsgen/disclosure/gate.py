@@ -35,6 +35,7 @@ from nhsgen.results import (
 __all__ = ["gate"]
 
 ALL, SITE = "all", "site"
+EVERYONE: Mapping[str, Any] = {"everyone": {}}  # as a cohort says it
 SEPARATOR, BACKGROUND = "\x1f", "\x1e"  # as a summary's labels have them: between parts, and the row of everybody
 ONE_PERSON_MANY_GROUPS = frozenset({"gene", "impact", "consequence"})  # columns over which people may not be added up
 LARGEST_GRID = 2_000  # beyond this many groups, those without people are not written out
@@ -66,16 +67,18 @@ def gate(
             f"{sites} sites answered, and a site that knows its own counts would see the others'",
             f"ask at least {policy.contributors} sites, or have each apply its thresholds before adding",
         )
+    # That everyone leaves out nobody is no news.
+    whole = None if question.get("cohort") == EVERYONE else population
     silenced = BACKGROUND in (withheld or ())
     kept_back = {tuple(label.split(SEPARATOR)) if label else () for label in (withheld or ()) if label != BACKGROUND}
     if isinstance(estimate, Counts):
-        kind, (table, said) = "counts", _counts(estimate, policy, population, kept_back, receipt)
+        kind, (table, said) = "counts", _counts(estimate, policy, population, whole, kept_back, receipt)
     elif isinstance(estimate, Carriers):
-        kind, (table, said) = "carriers", _carriers(estimate, policy, kept_back, receipt, silenced)
+        kind, (table, said) = "carriers", _carriers(estimate, policy, whole, kept_back, receipt, silenced)
     elif isinstance(estimate, Frequencies):
         kind, (table, said) = "frequencies", _frequencies(estimate, policy, kept_back)
     else:
-        kind, (table, said) = "burden", _burden(estimate, policy, question, kept_back)
+        kind, (table, said) = "burden", _burden(estimate, policy, population, question, kept_back)
     if silenced:
         said.append("Sites with too few people to say anything are not in these numbers.")
     return Released(kind, title, table, (policy.describe(), *said, *notes), dict(question), receipt)
@@ -85,28 +88,43 @@ def gate(
 
 
 def _counts(
-    estimate: Counts, policy: Policy, population: int | None, kept_back: Collection[Group], receipt: Receipt
+    estimate: Counts,
+    policy: Policy,
+    population: int | None,
+    whole: int | None,
+    kept_back: Collection[Group],
+    receipt: Receipt,
 ) -> Written:
     everybody = sum(estimate.cells.values())
     exactly = everybody if everybody == population else None
-    groups, cells = _groups(estimate.by, estimate.cells, population, exactly, policy, kept_back)
+    groups, cells = _groups(estimate.by, estimate.cells, whole, exactly, policy, kept_back, estimate.of)
     rows: list[tuple[Cell, ...]] = [(*map(Value, group), cell) for group, cell in zip(groups, cells, strict=True)]
     notes = _about(cells, policy, "there is nobody in that group", kept_back, groups)
     if estimate.by and len(rows) > 1:
         total = sum(_number(cell) for cell in cells)
         hidden = any(isinstance(cell, Suppressed) for cell in cells) or not policy.zeros_shown
-        if total and not (population and policy.hides(everybody, population)):
+        if total and not policy.hides(everybody, whole):
             rows.append((*[Value(ALL)] * len(estimate.by), Value(total)))
             notes.append(f"'{ALL}' adds up the rounded counts{' that are shown' if hidden else ''}.")
     return Table((*estimate.by, "people"), (*rows, *_silent(estimate.by, 1, receipt))), notes
 
 
 def _carriers(
-    estimate: Carriers, policy: Policy, kept_back: Collection[Group], receipt: Receipt, silenced: bool
+    estimate: Carriers,
+    policy: Policy,
+    whole: int | None,
+    kept_back: Collection[Group],
+    receipt: Receipt,
+    silenced: bool,
 ) -> Written:
-    groups, cells = _groups(estimate.by, estimate.cells, estimate.people, None, policy, kept_back)
+    found = dict(estimate.cells)
+    if SITE in estimate.by and not silenced:  # a site that lists nobody was asked, and has nobody
+        place = estimate.by.index(SITE)
+        for group, (site, _) in product(estimate.cells, receipt.answered):
+            found.setdefault((*group[:place], site, *group[place + 1 :]), 0)
+    groups, cells = _groups(estimate.by, found, estimate.people, None, policy, kept_back)
     nobody_left = silenced and not estimate.people
-    cohort = Suppressed(policy.rule) if nobody_left else _cell(estimate.people, None, policy)
+    cohort = Suppressed(policy.rule) if nobody_left else _cell(estimate.people, whole, policy)
     if isinstance(cohort, Suppressed):
         cells = [cohort] * len(cells)
     rows = tuple((*map(Value, group), cell, cohort) for group, cell in zip(groups, cells, strict=True))
@@ -118,6 +136,8 @@ def _carriers(
     ]
     if everybody:
         notes.append(f"Everybody in the cohort carries one, which says so of each of them: {'; '.join(everybody)}.")
+    if not rows and policy.zeros_shown:
+        notes.append("Nobody in the cohort carries such a variant.")
     if set(estimate.by) - ONE_PERSON_MANY_GROUPS:
         notes.append("'of' is the whole cohort, not the group.")
     return Table((*estimate.by, "carriers", "of"), (*rows, *_silent(estimate.by, 2, receipt))), notes
@@ -140,12 +160,16 @@ def _groups(
     exactly: int | None,
     policy: Policy,
     kept_back: Collection[Group],
+    of: Mapping[Group, int] | None = None,
 ) -> tuple[list[Group], list[Cell]]:
-    """Groups in order, and what may be shown of each. exactly: the number of all people, when it is known outside."""
+    """Groups in order, and what may be shown of each. exactly: the number of all people, when it is known outside.
+
+    whole: how many people there are in all. of: how many in each group, where that is known.
+    """
     named = {group for group in kept_back if len(group) == len(by)}
     groups = _grid(by, {*counts, *named})
     numbers = [counts.get(group, 0) for group in groups]
-    hidden = {i for i, n in enumerate(numbers) if policy.hides(n, whole)}
+    hidden = {i for i, n in enumerate(numbers) if policy.hides(n, (of or {}).get(groups[i], whole))}
     # A group that only has people at sites which kept them back has no number here: it takes no part in any sum.
     unknown = {i for i, group in enumerate(groups) if group in named and not numbers[i]}
     margins = _margins(by, groups, numbers, unknown, exactly, policy)
@@ -237,20 +261,25 @@ def _frequencies(estimate: Frequencies, policy: Policy, kept_back: Collection[Gr
     withheld = {group[0] for group in kept_back}
     shown: list[tuple[Cell, ...]] = []
     hidden: list[tuple[Cell, ...]] = []
+    rounded_away: list[int] = []  # decimals of each frequency that is shown as 0
     for row in estimate.rows:
         small = row.carriers < policy.af_carriers or policy.hides(row.carriers, row.people)
         nobody = row.carriers == 0 and policy.zeros_shown and row.variant not in withheld
         decimals = 0 if small else _decimals(row, policy)
-        if nobody:
+        if nobody and not row.called:
+            uncalled = NotRun("nobody's genotype is known there")
+            shown.append((Value(row.variant), Value(row.gene), uncalled, uncalled))
+        elif nobody:
             shown.append((Value(row.variant), Value(row.gene), Zero(), Zero()))
         elif not decimals:
             hidden.append((Value(row.variant), Value(row.gene), *[Suppressed(_too_rare(policy))] * 2))
         else:
             frequency = round(row.alternate / row.called, decimals)
+            rounded_away += [] if frequency else [decimals]
             shown.append((Value(row.variant), Value(row.gene), Value(policy.rounded(row.carriers)), Value(frequency)))
-    notes = [
-        f"Frequencies have at most {policy.af_decimals} decimals: 0 means less than {0.5 / 10**policy.af_decimals:g}."
-    ]
+    notes = [f"Frequencies have at most {policy.af_decimals} decimals, fewer where one more would say too much."]
+    if rounded_away:
+        notes.append(f"A frequency of 0 beside carriers means at most {0.5 / 10 ** min(rounded_away):g}.")
     partly = sorted(withheld & {row.variant for row in estimate.rows})
     if partly:
         notes.append(f"Without the sites that may not add small counts: {', '.join(partly)}.")
@@ -293,10 +322,12 @@ BURDEN_COLUMNS = (
 )
 
 
-def _burden(estimate: Burden, policy: Policy, question: Mapping[str, Any], kept_back: Collection[Group]) -> Written:
+def _burden(
+    estimate: Burden, policy: Policy, population: int | None, question: Mapping[str, Any], kept_back: Collection[Group]
+) -> Written:
     withheld = {group[0] for group in kept_back if len(group) == 1}
     alternative = str(question.get("alternative", "two-sided"))
-    counts = {row.gene: _four(row, policy, row.gene in withheld) for row in estimate.rows}
+    counts = {row.gene: _four(row, policy, population, row.gene in withheld) for row in estimate.rows}
     whole = {gene: cells for gene, cells in counts.items() if not any(isinstance(cell, Suppressed) for cell in cells)}
     folded = {gene for gene, cells in counts.items() if all(isinstance(cells[i], Suppressed) for i in (0, 2))}
     folded |= withheld - set(counts)
@@ -331,15 +362,15 @@ def _burden(estimate: Burden, policy: Policy, question: Mapping[str, Any], kept_
     return Table(BURDEN_COLUMNS, tuple(rows)), notes
 
 
-def _four(row: BurdenRow, policy: Policy, withheld: bool) -> tuple[Cell, Cell, Cell, Cell]:
+def _four(row: BurdenRow, policy: Policy, population: int | None, withheld: bool) -> tuple[Cell, Cell, Cell, Cell]:
     if withheld and not row.cases + row.controls:  # every site kept it back: that is not "nobody"
         hidden = Suppressed(policy.rule)
         return hidden, hidden, hidden, hidden
     return (
         _cell(row.case_carriers, row.cases, policy),
-        _cell(row.cases, None, policy),
+        _cell(row.cases, population, policy),
         _cell(row.control_carriers, row.controls, policy),
-        _cell(row.controls, None, policy),
+        _cell(row.controls, population, policy),
     )
 
 

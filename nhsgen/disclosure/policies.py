@@ -135,7 +135,7 @@ PRESETS: Mapping[str, Policy] = {
 
 
 def strictest(policies: Sequence[Policy]) -> Policy:
-    """The strictest of all in every field; counts are pooled only when every site says so.
+    """The strictest of all in every field; and pooled as soon as one site's small counts may be in the sum.
 
     >>> strictest([PRESETS["nhs"], PRESETS["gel"]]).name, strictest([PRESETS["nhs"], PRESETS["allofus"]]).name
     ('nhs', 'strictest of allofus, nhs')
@@ -152,7 +152,7 @@ def strictest(policies: Sequence[Policy]) -> Policy:
         zeros_shown=all(policy.zeros_shown for policy in policies),
         top_two_share=min(policy.top_two_share for policy in policies),
         next_share=max(policy.next_share for policy in policies),
-        pooled=all(policy.pooled for policy in policies),
+        pooled=any(policy.pooled for policy in policies),
         contributors=max(policy.contributors for policy in policies),
         people_per_variant=max(policy.people_per_variant for policy in policies),
         af_decimals=min(policy.af_decimals for policy in policies),

@@ -7,13 +7,13 @@ from nhsgen.disclosure.policies import Policy
 
 __all__ = ["withhold"]
 
-# Which measures count people who have something, and the measure of all people they are among (SAFETY: n and N - n).
-# What is not here counts alleles, or people as such.
+# Which measures count people who have something, and the measure of all people they are among, where there is one (SAFETY: n and
+# N - n). What is not here counts alleles, or people as such.
 WHOLE: Mapping[str, str | None] = {
+    "people": "of",
     "carriers": "people",
     "case_carriers": "cases",
     "control_carriers": "controls",
-    "people": None,
     "cases": None,
     "controls": None,
 }
@@ -42,7 +42,7 @@ def withhold(summary: AnySum, policy: Policy) -> tuple[AnySum, tuple[str, ...]]:
     columns = [(i, WHOLE[name]) for i, name in enumerate(summary.measures) if name in WHOLE]
     kept_back = []
     for label, row in zip(summary.labels, summary.values.tolist(), strict=True):
-        of = dict(zip(summary.measures, row, strict=True))
-        if any(row[i] and policy.hides(row[i], of[whole] if whole else None) for i, whole in columns):
+        counted = dict(zip(summary.measures, row, strict=True))
+        if any(row[i] and policy.hides(row[i], counted.get(whole or "") or None) for i, whole in columns):
             kept_back.append(label)
     return summary.without(kept_back), tuple(kept_back)

@@ -144,10 +144,10 @@ def test_notes_are_plain_sentences() -> None:
 
 
 def test_a_site_keeps_back_its_small_groups() -> None:
-    summary = Summary.from_rows(counts.MEASURES, {"female": [3], "male": [40], "other": [0]})
+    summary = Summary.from_rows(counts.MEASURES, {"female": [3, 90], "male": [40, 90], "most": [88, 90], "other": [0, 9]})
     kept, labels = withhold(summary, NHS)
-    assert labels == ("female",)
-    assert kept.to_dict()["rows"] == {"male": [40], "other": [0]}
+    assert labels == ("female", "most")
+    assert kept.to_dict()["rows"] == {"male": [40, 90], "other": [0, 9]}
 
 
 def test_a_site_keeps_back_all_but_a_few_as_well() -> None:
@@ -183,8 +183,9 @@ def test_the_presets_are_those_of_the_sources() -> None:
 
 def test_the_strictest_is_strict_in_every_field() -> None:
     strict = strictest([replace(NHS, pooled=True), PRESETS["allofus"], replace(PRESETS["hdr"], pooled=True)])
-    assert (strict.suppress_at_most, strict.round_to, strict.zeros_shown, strict.pooled) == (20, 10, False, False)
+    assert (strict.suppress_at_most, strict.round_to, strict.zeros_shown, strict.pooled) == (20, 10, False, True)
     assert strictest([replace(NHS, pooled=True)] * 3).pooled
+    assert not strictest([NHS, PRESETS["hdr"]]).pooled
     assert strictest([NHS, PRESETS["opensafely-midpoint6"]]).midpoint
     assert strictest([NHS, NHS]) is NHS
     with pytest.raises(BadInput):
