@@ -32,8 +32,8 @@ class Lab:
     settings: Settings = field(repr=False)
 
     def at(self, *sites: str) -> "Lab":
-        """The same desk, asking only these sites."""
-        return replace(self, sites=tuple(self.workspace.site(name).name for name in sites))
+        """The same desk, asking only these sites, each once."""
+        return replace(self, sites=tuple(dict.fromkeys(self.workspace.site(name).name for name in sites)))
 
     def count(self, cohort: Cohort, by: str | Sequence[str] = (), *, purpose: str = "") -> Released:
         """How many people, split by groups such as "site" and "sex"."""

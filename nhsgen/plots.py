@@ -117,7 +117,7 @@ def _canvas(result: Released, rows: int, left_out: int) -> tuple[Figure, Axes]:
 
 def _label(axes: Axes, names: Sequence[str], label: str) -> None:
     axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     axes.set_xlabel(label)
 
 

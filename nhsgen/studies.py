@@ -23,7 +23,7 @@ import polars as pl
 
 from nhsgen import disclosure
 from nhsgen.cohorts import GROUPS, Cohort, NotBound, everyone, groups, samples
-from nhsgen.errors import BadStudy, NotAllowed, NotFound, Tampered
+from nhsgen.errors import BadStudy, NotAllowed, NotFound, NotSafe, Tampered
 from nhsgen.progress import track
 from nhsgen.results import Estimate, Receipt, Released
 from nhsgen.sandbox import Sandbox, open_sandbox
@@ -37,6 +37,7 @@ __all__ = ["METHODS", "Method", "SiteAnswer", "Study", "answer", "conclude", "po
 SITE = "site"
 VARIANT_GROUPS = ("gene", "impact", "consequence")
 ALTERNATIVES = ("two-sided", "greater")
+POOLED_LIMITS = frozenset(float(f"{digit}e-{place}") for digit in (1, 2, 5) for place in range(7)) - {2.0, 5.0}
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ class Study:
         for name in self.by:
             if name not in method.groups:
                 raise _bad("group", name, method.groups)
+        if len(set(self.by)) < len(self.by):
+            raise BadStudy("reading a study", "a group it is split by comes twice", "say each group once")
+        if not isinstance(self.purpose, str) or not self.purpose.isprintable():
+            raise BadStudy("reading a study", "its purpose is not one line of text", "say it in a sentence")
+        if type(self.expires) not in {date, type(None)}:
+            raise BadStudy("reading a study", "the day it expires on is not a date", "write it like 2026-12-31")
         if self.alternative not in ALTERNATIVES:
             raise _bad("alternative", self.alternative, ALTERNATIVES)
         if method.needs_variants != (self.variants is not None):
@@ -77,6 +84,10 @@ class Study:
             raise BadStudy(f"reading a study by {self.method}", f"it {wants}", "add or remove its [variants] part")
         if self.controls is not None and self.method != "burden":
             raise BadStudy(f"reading a study by {self.method}", "it has controls", "leave out its [controls] part")
+        if self.alternative != ALTERNATIVES[0] and self.method != "burden":
+            raise BadStudy(
+                f"reading a study by {self.method}", "it has an alternative", "leave it out: nothing is tested"
+            )
         if self.method == "burden" and self.controls is None:
             object.__setattr__(self, "controls", ~self.cohort)
 
@@ -107,13 +118,14 @@ class Study:
         for name in ("method", who):
             if name not in whole:
                 raise BadStudy("reading a study", f"it has no '{name}'", f"add {name} to it")
+        by = whole.get("by", ())
         try:
             return cls(
                 method=whole["method"],
                 cohort=Cohort.from_dict(whole[who]),
                 controls=Cohort.from_dict(whole["controls"]) if "controls" in whole else None,
                 variants=VariantFilter.from_dict(whole["variants"]) if "variants" in whole else None,
-                by=tuple(whole.get("by", ())),
+                by=(by,) if isinstance(by, str) else tuple(by),
                 alternative=whole.get("alternative", "two-sided"),
                 purpose=whole.get("purpose", ""),
                 expires=_date(whole.get("expires")),
@@ -156,7 +168,8 @@ class Study:
         """Who, which variants, why and until when: a sentence each."""
         lines = [f"{self._who.capitalize()}: {self.cohort.describe()}."]
         if self.controls is not None:
-            lines.append(f"Controls: {self.controls.describe()}.")
+            both = "" if self.controls == ~self.cohort else " Who is a case is no control."
+            lines.append(f"Controls: {self.controls.describe()}.{both}")
         if self.variants is not None:
             lines.append(f"Variants: {self.variants.describe()}.")
         if self.purpose:
@@ -231,7 +244,8 @@ class Method:
 
 
 def _summarise_counts(study: Study, data: SiteData, _: VariantFilter) -> Summary:
-    return counts.summarise(data.groups(data.people(study.cohort), study.by), study.by)
+    everybody = None if study.cohort == everyone() else data.groups(data.people(everyone()), study.by)
+    return counts.summarise(data.groups(data.people(study.cohort), study.by), study.by, everybody)
 
 
 def _summarise_carriers(study: Study, data: SiteData, variants: VariantFilter) -> Summary:
@@ -248,7 +262,8 @@ def _summarise_burden(study: Study, data: SiteData, variants: VariantFilter) -> 
     assert study.controls is not None  # a burden study always has them
     cases, controls = data.sequenced(study.cohort), data.sequenced(study.controls)
     found = data.carriers(pl.concat([cases, controls]), variants)
-    return burden.summarise(found, set(cases), set(controls), variants.genes or data.variants().genes())
+    # Who is both is a case. To refuse instead would tell whether anybody is both, and two narrow cohorts make that one person.
+    return burden.summarise(found, set(cases), set(controls) - set(cases), data.variants().genes(variants))
 
 
 def _allele_counts(data: SiteData, people: pl.Series, variants: VariantFilter) -> Summary:
@@ -293,6 +308,7 @@ class SiteAnswer:
 
     withheld: labels the site dropped because its own rules do not let small counts be pooled.
     population: how many people of the site may be counted at all.
+    assembly: of its variants, when the study is about variants.
     """
 
     site: str
@@ -303,6 +319,7 @@ class SiteAnswer:
     silent: str = ""
     withheld: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    assembly: str = ""
 
 
 def answer(
@@ -313,12 +330,7 @@ def answer(
     resolved: the study's variants with pooled frequencies already looked up (see `pooled_filter`).
     """
     _check_expiry(study)
-    try:
-        reply = summarise(study, site, settings, resolved)
-    except NotBound as unbound:
-        reply = _silent(site, f"its contract has no {unbound.word}")
-    except Tampered as broken:
-        reply = _silent(site, f"it refuses to answer: {broken.found}")
+    reply = _reply(study, site, settings, resolved)
     if reply.summary is not None and not site.policy.pooled:
         summary, withheld = disclosure.withhold(reply.summary, site.policy)
         reply = replace(reply, summary=summary, withheld=withheld)
@@ -336,11 +348,28 @@ def summarise(study: Study, site: Site, settings: Settings, resolved: VariantFil
         return _silent(site, "it has no release")
     with _open(site, release, settings) as data:
         summary = METHODS[study.method].summarise(study, data, resolved or study.variants or VariantFilter())
-        population = len(data.people(everyone()))
-    notes = tuple(
-        f"{site.name} has no {word}: people known only by them are not counted there." for word in sorted(data.unbound)
-    )
-    return SiteAnswer(site.name, release.id, site.policy, summary, population, notes=notes)
+        genomic = METHODS[study.method].needs_variants
+        population = len(data.sequenced(everyone()) if genomic else data.people(everyone()))
+        notes = tuple(
+            f"{site.name} has no {word}: people known only by them are not counted there."
+            for word in sorted(data.unbound)
+        )
+        if study.method in {"carriers", "burden"} and data.variants().absence == "unknown":
+            notes += (
+                f"{site.name} lists only what was found: an allele nobody looked for counts as not carried there.",
+            )
+        assembly = str(data.variants().assembly) if genomic else ""
+    return SiteAnswer(site.name, release.id, site.policy, summary, population, notes=notes, assembly=assembly)
+
+
+def _reply(study: Study, site: Site, settings: Settings, resolved: VariantFilter | None = None) -> SiteAnswer:
+    """`summarise`, or why there is nothing to add up."""
+    try:
+        return summarise(study, site, settings, resolved)
+    except NotBound as unbound:
+        return _silent(site, f"its contract has no {unbound.word}")
+    except Tampered as broken:
+        return _silent(site, f"it refuses to answer: {broken.found}")
 
 
 def _silent(site: Site, why: str) -> SiteAnswer:
@@ -361,8 +390,11 @@ def _open(site: Site, release: Release, settings: Settings) -> Iterator[SiteData
 def run(
     study: Study, sites: Iterable[Site], settings: Settings | None = None, *, asked_by: str = "researcher"
 ) -> Released:
-    """Ask each of `sites`, add what they say, and release what may be shown."""
+    """Ask each of `sites`, add what they say, and release what may be shown. BadStudy when a site is asked twice."""
     settings, asked = settings or Settings.read(), list(sites)
+    _check_expiry(study)
+    if len({site.name for site in asked}) < len(asked):
+        raise BadStudy("asking the sites", "a site is named twice, and its people would count twice", "name it once")
     resolved = pooled_filter(study, asked, settings)
     answers = [answer(study, site, settings, asked_by=asked_by, resolved=resolved) for site in track(asked, "asking")]
     return conclude(study, answers)
@@ -377,6 +409,14 @@ def conclude(study: Study, answers: Sequence[SiteAnswer], total: Summary | None 
             "asking the sites",
             "; ".join(f"{site}: {why}" for site, why in silent),
             "ask for other words, or other sites",
+        )
+    assemblies = sorted({reply.assembly for reply in spoke})
+    by_place = study.variants is not None and (study.variants.of_places or study.method == "frequencies")
+    if by_place and len(assemblies) > 1:
+        raise BadStudy(
+            "asking the sites",
+            f"their variants are placed on {' and '.join(assemblies)}, where one place is two",
+            "ask the sites of each assembly apart, or ask by gene and consequence",
         )
     if total is None:
         total = reduce(add, [reply.summary for reply in spoke if reply.summary is not None])
@@ -407,20 +447,33 @@ def conclude(study: Study, answers: Sequence[SiteAnswer], total: Summary | None 
 def pooled_filter(study: Study, sites: Iterable[Site], settings: Settings) -> VariantFilter | None:
     """Round 0 of a study whose frequency limit is on all sites together: the alleles that meet it, by key.
 
-    A limit on each site's own frequency would make the answer depend on how people are split over sites.
+    A limit on each site's own frequency would make the answer depend on how people are split over sites. Nor may a limit be
+    moved until it tells a count: it is one of `POOLED_LIMITS`, and an allele called so rarely that the limit is fewer copies than
+    may be shown is left out; NotSafe when that is so of every allele.
     """
-    if study.variants is None or not study.variants.needs_pooled_af:
-        return study.variants
-    candidates = study.variants.without_af()
-    total = Summary.zero(frequencies.MEASURES)
-    for site in sites:
-        release = site.release()
-        if release is not None and release.variants is not None:
-            with _open(site, release, settings) as data:
-                total += _allele_counts(data, data.people(everyone()), candidates)
-    return study.variants.resolved(
-        {row.variant: row.alternate / row.called for row in frequencies.estimate(total).rows if row.called}
-    )
+    wanted = study.variants
+    if wanted is None or not wanted.needs_pooled_af:
+        return wanted
+    limits = [limit for limit in (wanted.min_af, wanted.max_af) if limit]
+    if not set(limits) <= POOLED_LIMITS:
+        raise BadStudy(
+            "limiting the frequency in all people asked",
+            "by moving such a limit step by step one could count copies",
+            "use 1, 2 or 5 in a tenth, a hundredth and so on: 0.05, 0.002",
+        )
+    everybody = Study("frequencies", everyone(), variants=wanted.without_af())
+    replies = [_reply(everybody, site, settings) for site in sites]
+    sums = [reply.summary for reply in replies if reply.summary is not None]
+    rows = frequencies.estimate(reduce(add, sums, Summary.zero(frequencies.MEASURES))).rows
+    least = max((reply.policy.least for reply in replies), default=0)
+    known = {row.variant: row.alternate / row.called for row in rows if row.called * min(limits, default=1) >= least}
+    if rows and not known:
+        raise NotSafe(
+            "limiting the frequency in all people asked",
+            "the limit is fewer copies than may be shown",
+            "use a higher limit, or the frequency in reference populations (af = 'annotation')",
+        )
+    return wanted.resolved(known)
 
 
 def _check_expiry(study: Study) -> None:
@@ -438,5 +491,6 @@ def _bad(what: str, name: object, known: Iterable[str]) -> BadStudy:
     )
 
 
-def _date(value: object) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else value if isinstance(value, date) else None
+def _date(value: Any) -> Any:
+    """A text that is an ISO date as a date; anything else as it is, for `Study` to judge."""
+    return date.fromisoformat(value) if isinstance(value, str) else value

@@ -33,7 +33,7 @@ class Range:
                 continue
             if isinstance(limit, bool) or not isinstance(limit, int | float) or not isfinite(limit):
                 raise bad(f"the limit '{name.replace('_', ' ')}' is not a number", "give it one")
-            object.__setattr__(self, name, float(limit))
+            object.__setattr__(self, name, float(limit) + 0.0)  # -0.0 is 0.0
         if None not in (self.at_least, self.above) or None not in (self.at_most, self.below):
             raise bad("there are two limits on one side", "keep one")
 

@@ -107,7 +107,9 @@ def _concluded(study: Study, replies: list[Labels], terms: Round, numbers: Numbe
 
 
 def _answer(reply: Labels) -> SiteAnswer:
-    return SiteAnswer(reply.site, reply.release, _policy(reply), silent=reply.silent, notes=reply.notes)
+    return SiteAnswer(
+        reply.site, reply.release, _policy(reply), silent=reply.silent, notes=reply.notes, assembly=reply.assembly
+    )
 
 
 def _policy(reply: Labels) -> Policy:

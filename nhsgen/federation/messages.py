@@ -149,6 +149,7 @@ class Labels(Message):
     """A site's answer to stage "labels", or in `silent` why it has none.
 
     policy: the site's disclosure rules. measures: the columns of its sum. notes: plain sentences for the result.
+    assembly: of its variants, when the study is about variants.
     """
 
     kind = "labels"
@@ -162,6 +163,7 @@ class Labels(Message):
     notes: tuple[str, ...] = ()
     silent: str = ""
     advert: Advert | None = None
+    assembly: str = ""
 
     def __post_init__(self) -> None:
         self._require(
@@ -173,6 +175,7 @@ class Labels(Message):
             measures=_texts(self.measures),
             notes=_texts(self.notes),
             silent=isinstance(self.silent, str),
+            assembly=isinstance(self.assembly, str),
             advert=(self.advert is None) == bool(self.silent)
             and (self.advert is None or self.advert.site == self.site),
         )

@@ -100,6 +100,7 @@ class Node:
             measures=answer.summary.measures,
             notes=answer.notes,
             advert=seat.advert,
+            assembly=answer.assembly,
         )
 
     def _approved(self, question: Question) -> Study:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from nhsgen.errors import BadInput
-from nhsgen.genome import Region, chromosome_order
+from nhsgen.genome import Region, chromosome, chromosome_order
 from nhsgen.variants.consequences import IMPACTS, consequence, impact
 
 __all__ = ["VariantFilter", "variants"]
@@ -52,7 +52,7 @@ class VariantFilter:
         put("genes", tuple(sorted({_gene(text) for text in self.genes})))
         put("impacts", tuple(sorted({impact(text) for text in self.impacts}, key=IMPACTS.index)))
         put("consequences", tuple(sorted({consequence(text) for text in self.consequences})))
-        put("keys", None if self.keys is None else tuple(sorted(set(self.keys))))
+        put("keys", None if self.keys is None else tuple(sorted({_key(text) for text in self.keys})))
         put("filters", tuple(sorted(set(self.filters))))
         if self.af not in {"annotation", "pooled"}:
             raise _bad(f"af '{self.af}' is unknown", "say 'annotation' or 'pooled'")
@@ -62,7 +62,7 @@ class VariantFilter:
                 continue
             if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= 1:
                 raise _bad(f"{name} is not a number from 0 to 1", "give a frequency, as 0.01 for one in a hundred")
-            put(name, float(limit))
+            put(name, float(limit) + 0.0)  # -0.0 is 0.0
         if self.min_af is not None and self.max_af is not None and self.min_af > self.max_af:
             raise _bad("min_af is above max_af", "swap them")
         if self.max_af is None and self.min_af is None:
@@ -89,6 +89,11 @@ class VariantFilter:
     def needs_pooled_af(self) -> bool:
         """Whether it limits a frequency that only all people together have."""
         return self.af == "pooled"
+
+    @property
+    def of_places(self) -> bool:
+        """Whether it speaks of places in the genome, which mean something on one assembly only."""
+        return bool(self.regions) or self.keys is not None or self.needs_pooled_af
 
     def without_af(self) -> "VariantFilter":
         """The same without limits on frequency."""
@@ -193,7 +198,7 @@ def variants(
     'alleles with HIGH or MODERATE impact'
     >>> variants(impact="hihg")
     Traceback (most recent call last):
-    nhsgen.errors.BadInput: reading the impact 'hihg' failed: it is unknown; did you mean HIGH?.
+    nhsgen.errors.BadInput: reading the impact 'hihg' failed: it is unknown; did you mean HIGH?
     """
     return VariantFilter(
         impacts=_tuple(impact),
@@ -233,6 +238,22 @@ def _gene(text: str) -> str:
         raise _bad(f"'{text}' is not one gene", 'write it like "PKD1"')
     written = written.upper() if written.islower() else written
     return re.sub(r"^(C[0-9XY]+)ORF([0-9]+)$", r"\1orf\2", written)
+
+
+_KEY = re.compile(r"(?P<chrom>\S+?)[-:](?P<pos>[0-9]+)[-:](?P<ref>[A-Za-z]+)[-:](?P<alt>\S+)")
+
+
+def _key(text: str) -> str:
+    """An allele as the store's `key` has it: without "chr", bases in capitals; a contig's own name may have a dash.
+
+    >>> _key("chr16-2103000-c-t"), _key("16:2103000:C:<del>"), _key("HLA-A*01-7-G-A")
+    ('16-2103000-C-T', '16-2103000-C-<del>', 'HLA-A*01-7-G-A')
+    """
+    parts = _KEY.fullmatch(text.strip())
+    if parts is None:
+        raise _bad(f"'{text}' is not an allele", 'write it like "16-2103000-C-T"')
+    alt = parts["alt"].upper() if parts["alt"].isalpha() else parts["alt"]
+    return f"{chromosome(parts['chrom'])}-{int(parts['pos'])}-{parts['ref'].upper()}-{alt}"
 
 
 def _or(texts: Sequence[str]) -> str:

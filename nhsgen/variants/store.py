@@ -94,9 +94,16 @@ class VariantStore:
         found = pl.concat([part for _, _, part in self._matches(filter, wanted)], how="vertical")
         return found.select(wanted)
 
-    def genes(self) -> list[str]:
-        """The symbols of all genes that an allele touches, in alphabetical order."""
-        return sorted(self._groups_of_genes)
+    def genes(self, filter: VariantFilter = _EVERYTHING) -> list[str]:
+        """The symbols of the genes that `filter` names, or else of all that an allele touches, in alphabetical order.
+
+        An Ensembl id becomes what the files call that gene, and nothing where they do not know it.
+        """
+        if not filter.genes:
+            return sorted(self._groups_of_genes)
+        effects = self.query(VariantFilter(genes=filter.genes), ["genes"])["genes"].explode().struct.unnest()
+        meant = effects.filter(pl.col("gene_id").is_in(filter.genes))["gene"].drop_nulls()
+        return sorted({*meant, *(gene for gene in filter.genes if not gene.startswith("ENSG"))})
 
     # -- Questions about people -------------------------------------------------------------------------------------------
 
@@ -314,13 +321,12 @@ def _read_info(folder: Path) -> dict[str, Any]:
             "opening a variant store", "store.json cannot be read", "restore the release", file=folder.name
         ) from error
     if not isinstance(info, dict) or info.get("schema_version") != SCHEMA_VERSION:
-        raise BadFile(
-            "opening a variant store",
-            "it was made by another version of nhsgen",
-            "ingest the variants again",
-            file=folder.name,
-        )
-    return info
+        found = "it was made by another version of nhsgen"
+    elif not {"assembly", "absence"} <= info.keys() or not isinstance(info.get("sha256"), dict):
+        found = "store.json does not say what is in it"
+    else:
+        return info
+    raise BadFile("opening a variant store", found, "ingest the variants again", file=folder.name)
 
 
 @lru_cache(maxsize=256)
