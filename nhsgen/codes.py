@@ -48,16 +48,8 @@ class Code:
 
 
 @dataclass(frozen=True, order=True)
-class ICD10(Code):
-    """ICD-10 (WHO, and the UK's fifth characters).
-
-    >>> ICD10("q612").text, ICD10("Q61.2").stored_prefixes
-    ('Q61.2', ('Q61.2', 'Q612'))
-    """
-
-    vocabulary: ClassVar[str] = "ICD10"
-    example: ClassVar[str] = "Q61.2"
-    pattern: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z][0-9]{2}(\.?[0-9X][0-9A-Z]?)?[DA]?")
+class _Dotted(Code):
+    """Codes of a letter and two digits, with more after a dot that hospitals store or leave out."""
 
     @classmethod
     def written(cls, text: str) -> str:
@@ -69,7 +61,20 @@ class ICD10(Code):
 
 
 @dataclass(frozen=True, order=True)
-class OPCS4(Code):
+class ICD10(_Dotted):
+    """ICD-10 (WHO, and the UK's fifth characters).
+
+    >>> ICD10("q612").text, ICD10("Q61.2").stored_prefixes
+    ('Q61.2', ('Q61.2', 'Q612'))
+    """
+
+    vocabulary: ClassVar[str] = "ICD10"
+    example: ClassVar[str] = "Q61.2"
+    pattern: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z][0-9]{2}(\.?[0-9X][0-9A-Z]?)?[DA]?")
+
+
+@dataclass(frozen=True, order=True)
+class OPCS4(_Dotted):
     """OPCS-4 procedures.
 
     >>> OPCS4("M013").text, OPCS4("M01").stored_prefixes
@@ -79,14 +84,6 @@ class OPCS4(Code):
     vocabulary: ClassVar[str] = "OPCS4"
     example: ClassVar[str] = "M01.3"
     pattern: ClassVar[re.Pattern[str]] = re.compile(r"[A-Z][0-9]{2}(\.?[0-9])?")
-
-    @classmethod
-    def written(cls, text: str) -> str:
-        return text if "." in text or len(text) <= 3 else f"{text[:3]}.{text[3:]}"
-
-    @property
-    def stored_prefixes(self) -> tuple[str, ...]:
-        return (self.text,) if "." not in self.text else (self.text, self.text.replace(".", ""))
 
 
 # Verhoeff's check digit, as SNOMED CT's SCTID uses it (SNOMED CT Release File Specifications, 6.2).
