@@ -1,7 +1,7 @@
 """Writing that survives a crash: whole under its name, or not there at all.
 
 Every file and folder the house keeps is written through here: beside its place, fsynced, renamed, its folder fsynced.
-Whatever the disk has to say about it (full, read-only, forbidden, broken) becomes one sentence: `StorageFailed`.
+Whatever the disk has to say about it becomes one sentence: `NotFound` where something is missing, else `StorageFailed`.
 
 A folder under construction is called `.building-...` and holds a lock for as long as its builder lives, so what a dead
 run left behind is known without looking at clocks or process ids, and is swept by the next one.
@@ -14,18 +14,30 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from nhsgen.errors import BadFile, StorageFailed
+from nhsgen.errors import BadFile, BadInput, NotFound, StorageFailed
 
-__all__ = ["building", "copy_file", "hash_of", "publish", "read_only", "remove", "storage", "sync", "write_whole"]
+__all__ = [
+    "building",
+    "copy_file",
+    "hash_of",
+    "place_for",
+    "publish",
+    "read_only",
+    "remove",
+    "storage",
+    "sync",
+    "write_whole",
+]
 
 _BUILDING = ".building-"
 _PIECE = 1 << 20
 
 _FULL = ("there is no room left", "free some space and run it again; nothing was changed")
+_NOT_THERE = ("there is no such file or folder", "check the path, and make its folder first")
 _CLOSED = ("writing there is not permitted", "ask whoever keeps this machine for write access")
 _SAYS: Mapping[int, tuple[str, str]] = {
     errno.ENOSPC: _FULL,
@@ -35,12 +47,15 @@ _SAYS: Mapping[int, tuple[str, str]] = {
     errno.EACCES: _CLOSED,
     errno.EPERM: _CLOSED,
     errno.EIO: ("the disk answered with an error", "have the disk checked before anything else"),
+    errno.ENOENT: _NOT_THERE,
+    errno.ENOTDIR: _NOT_THERE,
+    errno.EISDIR: ("a folder is there where a file should be", "name a file"),
     errno.EMFILE: ("too many files are open", "raise the limit on open files and run it again"),
 }
 
 
 @contextmanager
-def storage(tried: str, path: Path) -> Iterator[None]:
+def storage(tried: str, path: Path | None) -> Iterator[None]:
     """Say in one sentence what the disk refused while `tried` was being done at `path`.
 
     >>> with storage("writing a list", Path("list.txt")):
@@ -54,7 +69,8 @@ def storage(tried: str, path: Path) -> Iterator[None]:
         found, do_next = _SAYS.get(
             error.errno or 0, (f"the disk said '{error.strerror or error}'", "put that right and run it again")
         )
-        raise StorageFailed(tried, found, do_next, file=path) from error
+        kind = NotFound if (found, do_next) == _NOT_THERE else StorageFailed
+        raise kind(tried, found, do_next, file=path or error.filename) from error
 
 
 # -- Files --------------------------------------------------------------------------------------------------------------
@@ -69,6 +85,24 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
             os.fsync(file.fileno())
         os.replace(beside / path.name, path)
         sync(path.parent)
+
+
+def place_for(path: str | Path, forms: Collection[str]) -> Path:
+    """`path`, when a file of one of the suffixes `forms` may be put there; so that no long work is done in vain.
+
+    >>> place_for("answer.xls", (".csv", ".parquet"))
+    Traceback (most recent call last):
+    nhsgen.errors.BadInput: saving to answer.xls failed: '.xls' is not a form we write; use .csv, .parquet.
+    """
+    target = Path(path)
+    tried = f"saving to {target.name}"
+    if target.suffix not in forms:
+        raise BadInput(tried, f"'{target.suffix}' is not a form we write", f"use {', '.join(forms)}")
+    if target.is_dir():
+        raise BadInput(tried, "a folder is there", "name a file", file=target)
+    if not target.parent.is_dir():
+        raise NotFound(tried, "there is no such folder", "make it first", file=target.parent)
+    return target
 
 
 def copy_file(source: Path, target: Path) -> tuple[str, int]:

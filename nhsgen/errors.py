@@ -50,7 +50,8 @@ class NhsgenError(Exception):
         self.tried, self.found, self.do_next = tried, found, do_next
         self.file, self.line = (None if file is None else str(file)), line
         place = ", ".join(([self.file] if self.file else []) + ([f"line {line}"] if line is not None else []))
-        super().__init__(f"{tried} failed: {found}{f' ({place})' if place else ''}; {do_next}.")
+        end = "" if do_next.endswith("?") else "."
+        super().__init__(f"{tried} failed: {found}{f' ({place})' if place else ''}; {do_next}{end}")
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return _rebuild, (type(self), self.tried, self.found, self.do_next, self.file, self.line)

@@ -8,9 +8,11 @@ import html
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nhsgen.durable import place_for, write_whole
 from nhsgen.errors import BadInput
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "PICTURES",
+    "TABLES",
     "Burden",
     "BurdenRow",
     "Carriers",
@@ -36,6 +40,9 @@ __all__ = [
     "Zero",
     "drawn_by",
 ]
+
+TABLES = (".csv", ".parquet", ".json", ".html")
+PICTURES = (".png", ".svg", ".pdf")
 
 # -- Cells ------------------------------------------------------------------------------------------------------------
 
@@ -274,19 +281,24 @@ class Released:
         return json.dumps(whole, ensure_ascii=False, indent=1)
 
     def save(self, path: str | Path) -> Path:
-        """Write the table: .csv, .parquet, .json (typed cells, question and receipt) or .html."""
-        target = Path(path)
-        writers: dict[str, Callable[[], None]] = {
-            ".csv": lambda: self.to_polars().write_csv(target),
-            ".parquet": lambda: self.to_polars().write_parquet(target),
-            ".json": lambda: _write(target, self.to_json()),
-            ".html": lambda: _write(target, self._repr_html_()),
-        }
-        if target.suffix not in writers:
-            raise BadInput(
-                f"saving to {target.name}", f"'{target.suffix}' is not a form we write", f"use {', '.join(writers)}"
-            )
-        writers[target.suffix]()
+        """Write the table (.csv, .parquet, .json with typed cells, question and receipt, or .html) or its picture (.png, .svg, .pdf).
+
+        The file is there whole or not at all. BadInput for another suffix, NotFound when there is no such folder.
+        """
+        target = place_for(path, (*TABLES, *PICTURES))
+        data = BytesIO()
+        match target.suffix:
+            case ".csv":
+                self.to_polars().write_csv(data)
+            case ".parquet":
+                self.to_polars().write_parquet(data)
+            case ".json":
+                data.write(f"{self.to_json()}\n".encode())
+            case ".html":
+                data.write(f"{self._repr_html_()}\n".encode())
+            case picture:
+                self.plot().savefig(data, format=picture[1:])
+        write_whole(target, data.getvalue())
         return target
 
     def __str__(self) -> str:
@@ -332,7 +344,3 @@ def _html_cell(cell: Cell) -> str:
         else "text-align:left"
     )
     return f'<td{title} style="{style}">{html.escape(str(cell))}</td>'
-
-
-def _write(target: Path, text: str) -> None:
-    target.write_text(text + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 A user may set them in the environment; everything has a default that works on two cores and 4 GiB.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,17 +35,19 @@ class Settings:
         """
         source = os.environ if environment is None else environment
         return cls(
-            threads=int(_number(source, "NHSGEN_THREADS", os.cpu_count() or 2)),
-            memory_mb=int(_number(source, "NHSGEN_MEMORY_MB", cls.memory_mb)),
-            query_seconds=_number(source, "NHSGEN_QUERY_SECONDS", cls.query_seconds),
+            threads=int(_number(source, "NHSGEN_THREADS", os.cpu_count() or 2, 1)),
+            memory_mb=int(_number(source, "NHSGEN_MEMORY_MB", cls.memory_mb, 1)),
+            query_seconds=_number(source, "NHSGEN_QUERY_SECONDS", cls.query_seconds, 0.001),
         )
 
 
-def _number(source: Mapping[str, str], name: str, default: float) -> float:
+def _number(source: Mapping[str, str], name: str, default: float, smallest: float) -> float:
     try:
         value = float(source.get(name, default))
     except ValueError:
-        value = 0.0
-    if value <= 0:
-        raise BadInput(f"reading the setting {name}", "it is not a number above zero", "set it to one or leave it out")
+        value = math.nan
+    if not smallest <= value < math.inf:
+        raise BadInput(
+            f"reading the setting {name}", f"it is not a number from {smallest:g}", "set it to one or leave it out"
+        )
     return value

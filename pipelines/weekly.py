@@ -93,9 +93,8 @@ def answer(federation: Federation) -> dg.MaterializeResult[None]:
     result = studies.run(federation.question(), asked, asked_by="pipeline")
     out = Path(federation.answers) / result.receipt.study[:12]
     out.mkdir(parents=True, exist_ok=True)
-    for suffix in (".csv", ".json", ".html"):
+    for suffix in (".csv", ".json", ".html", ".png"):
         result.save(out / f"answer{suffix}")
-    result.plot().savefig(out / "answer.png")
     return dg.MaterializeResult(metadata={
         "asked": ", ".join(site.name for site in asked), "folder": str(out), "answer": dg.MetadataValue.md(f"```\n{result}\n```"),
     })  # fmt: skip

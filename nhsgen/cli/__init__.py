@@ -15,7 +15,6 @@ steward              the web pages of the data stewards
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import typer
 
@@ -51,7 +50,7 @@ app.add_typer(steward.steward)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code (`nhsgen.errors` lists them; 2 also for a wrong option)."""
     try:
-        with storage("running the command", Path()):
+        with storage("running the command", None):
             app(args=arguments, prog_name="nhsgen")
     except NhsgenError as error:
         print(f"nhsgen: {error}", file=sys.stderr)

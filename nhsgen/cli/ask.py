@@ -11,8 +11,10 @@ import typer
 
 from nhsgen import demo as demo_room
 from nhsgen import lab as lab_room
-from nhsgen.cli.options import Where, group
+from nhsgen.cli.options import Port, Where, free, group
+from nhsgen.durable import place_for
 from nhsgen.errors import MissingExtra, NotFound
+from nhsgen.results import PICTURES, TABLES
 from nhsgen.studies import Study
 
 __all__ = ["demo", "lab", "pipelines", "study"]
@@ -26,7 +28,7 @@ Asker = Annotated[str, typer.Option("--as", envvar="NHSGEN_USER", help="Who asks
 
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to build it in.")] = Path("nhsgen-demo"),
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = demo_room.SEED,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = demo_room.SEED,
 ) -> None:
     """Build three invented hospitals, take their extracts through approval, and ask them one rare-disease question.
 
@@ -38,7 +40,7 @@ def demo(
 def lab(
     workspace: Annotated[Path, typer.Argument(help="The federation the notebooks shall ask.")] = Path("nhsgen-demo"),
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
-    port: Annotated[int, typer.Option(help="The port to listen on, on this machine only.")] = 8888,
+    port: Port = 8888,
 ) -> None:
     """Open JupyterLab at the notebooks.
 
@@ -52,7 +54,7 @@ def lab(
         shutil.copytree(_shipped_notebooks(), notebooks)
     os.environ["NHSGEN_WORKSPACE"] = str(workspace.resolve())
     first = notebooks / "01_a_first_question.ipynb"
-    options = [f"--port={port}", "--ip=127.0.0.1", *([] if browser else ["--no-browser"])]
+    options = [f"--port={free(port)}", "--ip=127.0.0.1", *([] if browser else ["--no-browser"])]
     options += ["--allow-root"] if os.geteuid() == 0 else []  # in a container there is often nobody else
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *options, str(first)])
 
@@ -70,13 +72,11 @@ def run(
     Example: nhsgen study run question.toml -w nhsgen-demo --out answer.csv
     """
     question = Study.read(file)
+    wanted = [place_for(path, forms) for path, forms in ((out, TABLES), (picture, PICTURES)) if path is not None]
     result = lab_room.open(where, asked_by=asker).run(question)
     print(result)
-    if out is not None:
-        print(f"\nsaved {result.save(out)}")
-    if picture is not None:
-        result.plot().savefig(picture)
-        print(f"drew {picture}")
+    for path in wanted:
+        print(f"\nsaved {result.save(path)}")
 
 
 @study.command("show")

@@ -2,11 +2,8 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from nhsgen.cli.options import Where, group
+from nhsgen.cli.options import Port, Where, free, group
 from nhsgen.errors import MissingExtra
 
 __all__ = ["steward"]
@@ -17,7 +14,7 @@ steward = group("steward", "The web pages on which data stewards read, approve a
 @steward.command("serve")
 def serve(
     where: Where = Path("."),
-    port: Annotated[int, typer.Option(help="The port to listen on, on this machine only.")] = 8765,
+    port: Port = 8765,
 ) -> None:
     """Serve the pages on this machine.
 
@@ -28,4 +25,4 @@ def serve(
     from nhsgen.steward import serve as serve_pages  # noqa: PLC0415  (an optional extra)
     from nhsgen.workspace import Workspace  # noqa: PLC0415  (beside the above)
 
-    serve_pages(Workspace.open(where), port=port)
+    serve_pages(Workspace.open(where), port=free(port))

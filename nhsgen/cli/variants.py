@@ -1,5 +1,6 @@
 """Commands on variant files: ingest, info, query, verify."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ import polars as pl
 import typer
 
 from nhsgen.cli.options import group
+from nhsgen.durable import place_for, write_whole
 from nhsgen.genome import Assembly
 from nhsgen.variants import VariantStore, ingest
 from nhsgen.variants import variants as chosen
@@ -64,15 +66,20 @@ def query(
     filter = (
         chosen(impact=impact, consequence=consequence, max_af=max_af).in_genes(*gene or ()).in_region(*region or ())
     )
+    target = None if out is None else place_for(out, (".tsv", ".parquet"))
     found = VariantStore.open(store).query(filter)
-    if out is None:
+    if target is None:
         with pl.Config(tbl_rows=40, tbl_cols=12, tbl_hide_dataframe_shape=True, fmt_str_lengths=24):
             print(found.drop("genes", strict=False))
         print(f"{len(found):,} alleles")
-    elif out.suffix == ".parquet":
-        found.write_parquet(out)
+        return
+    data = BytesIO()
+    if target.suffix == ".parquet":
+        found.write_parquet(data)
     else:
-        found.drop("genes", strict=False).write_csv(out, separator="\t")
+        found.drop("genes", strict=False).write_csv(data, separator="\t")
+    write_whole(target, data.getvalue())
+    print(f"{len(found):,} alleles in {target}")
 
 
 @variants.command("verify")

@@ -33,7 +33,9 @@ def read(path: str | Path) -> Contract:
     """The contract in the file `path`; BadContract, naming the file and the place in it, when it cannot be used."""
     file = Path(path)
     if not file.is_file():
-        raise NotFound(f"reading the contract {file.name}", "there is no such file", "give the path of an ODCS file")
+        raise NotFound(
+            f"reading the contract {file.name}", "there is no such file", "give the path of an ODCS file", file=file
+        )
     content = file.read_bytes()
     place = Place(file.name)
     model = parse(content, place)

@@ -76,9 +76,8 @@ def ask(out: Path) -> Released:
     result = desk.open(out, asked_by="demo").run(out / "question.toml")
     answers = out / "answers"
     answers.mkdir(exist_ok=True)
-    for name in ("first-question.csv", "first-question.json", "first-question.html"):
-        result.save(answers / name)
-    result.plot().savefig(answers / "first-question.png")
+    for suffix in (".csv", ".json", ".html", ".png"):
+        result.save(answers / f"first-question{suffix}")
     return result
 
 
