@@ -13,7 +13,7 @@ from nhsgen.extracts.deidentification import DeidentificationReport, inspect
 from nhsgen.extracts.publishing import variant_files
 from nhsgen.extracts.validation import ContractReport, Finding, validate, write_typed
 from nhsgen.settings import Settings
-from nhsgen.variants.reading import open_variants
+from nhsgen.variants import VariantStore, ingest
 
 __all__ = ["CheckReport", "check_files"]
 
@@ -89,9 +89,12 @@ def _check_lifted(inspected: DeidentificationReport, lift: Mapping[str, str]) ->
 
 
 def _check_links(files: Path, contracts: Sequence[Contract], settings: Settings) -> list[Finding]:
-    """What is wrong between samples and people, found before anybody is asked to approve it."""
-    _, variants = variant_files(files, contracts)
-    if not variants:
+    """What is wrong in the variant files, or between samples and people, found before anybody is asked to approve it.
+
+    Every record is read as a release reads it: a file that was cut short shows it at its end.
+    """
+    said, variants = variant_files(files, contracts)
+    if said is None:
         return []
     words = merge_words(contracts)
     bound = {everyone.table for everyone in words.people[:1]} | {link.table for link in words.samples}
@@ -101,25 +104,11 @@ def _check_links(files: Path, contracts: Sequence[Contract], settings: Settings)
             if (files / table.file).is_file():
                 tables[table.name] = Path(scratch) / f"{table.name}.parquet"
                 write_typed(files, table, tables[table.name], settings)
+        store = Path(scratch) / "store"
         try:
-            samples = _samples(variants)
+            ingest(variants, store, assembly=said.assembly, annotation=said.annotation, absence=said.absence)
         except BadFile as bad:
-            return [Finding(bad.file or "variants", None, "unreadable", bad.found)]
-        problems = links.compare(words.only(tables), tables, samples).problems
+            place = "" if bad.line is None else f"line {bad.line:,}: "
+            return [Finding(bad.file or variants[0].name, None, "unreadable", f"{place}{bad.found}; {bad.do_next}")]
+        problems = links.compare(words.only(tables), tables, VariantStore.open(store).samples).problems
     return [Finding(path.name, None, "sample_link", problem) for path in variants[:1] for problem in problems]
-
-
-def _samples(variants: Sequence[Path]) -> tuple[str, ...]:
-    """Whose columns the files have: the same in all of them, or they cannot share a store."""
-    headers = []
-    for path in variants:
-        with open_variants(path) as file:
-            headers.append(file.header.samples)
-        if headers[-1] != headers[0]:
-            raise BadFile(
-                "reading variants",
-                "its samples are not those of the first file, in that order",
-                "put them alike",
-                file=path.name,
-            )
-    return headers[0]
