@@ -308,7 +308,10 @@ class Site:
             release = self.release()
         except NhsgenError:  # the withdrawal stands whatever became of the release; the next question will say so
             return None
-        return None if release is None else len(set(ids) - known_people(release.words, release.tables))
+        if release is None:
+            return None
+        known = {person.lstrip(" 0") for person in known_people(release.words, release.tables)}  # as `cohorts` reads a no
+        return sum(person.lstrip(" 0") not in known for person in ids)
 
 
 # -- Workspace ----------------------------------------------------------------------------------------------------------
@@ -348,7 +351,7 @@ class Workspace:
             version, name = said["format"], said["name"]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(tried, "there is none", again, file=path) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadFile(tried, "its description cannot be read", again, file=file) from error
         if version != _FORMAT:
             raise BadFile(tried, f"it is of format {version}, not {_FORMAT}", "open it with a newer nhsgen", file=file)
@@ -357,7 +360,7 @@ class Workspace:
     @property
     def sites(self) -> Mapping[str, Site]:
         """Name -> site, sorted by name."""
-        with durable.storage("listing the sites", self.path):
+        with durable.storage("listing the sites", self.path / "sites"):
             names = sorted(path.name for path in (self.path / "sites").iterdir() if _SITE_NAME.fullmatch(path.name))
         return MappingProxyType({name: self._sites.setdefault(name, self._at(name)) for name in names})
 

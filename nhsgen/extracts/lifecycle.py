@@ -239,8 +239,11 @@ def find(site: Site, extract: str) -> Extract:
 
 
 def site_of(workspace: Workspace, extract: str) -> Site:
-    """The site an extract's id begins with."""
-    return workspace.site(extract.rpartition("-")[0])
+    """The site an extract's id begins with; NotFound when no site has such an extract."""
+    name = extract.rpartition("-")[0]
+    if name not in workspace.sites:
+        raise NotFound(f"finding the extract '{extract}'", "no site has one of that id", "see 'nhsgen extracts list'")
+    return workspace.site(name)
 
 
 def report(site: Site, extract: str) -> CheckReport | None:
