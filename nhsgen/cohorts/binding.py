@@ -64,11 +64,15 @@ class NotBound(NotFound):
 
 
 def question(select: Sql, condition: Sql, words: Words) -> Sql:
-    """`select` over p, the people who may be asked about (they consent, they have not withdrawn) and meet `condition`."""
+    """`select` over p, the people who may be asked about (they consent, they have not withdrawn) and meet `condition`.
+
+    A no is read generously: a list that says 00042 means the number 42, whatever type the contract gave the ids.
+    """
     return fill(
         'WITH "no one" AS ({nobody}), "every one" AS ({everyone}) SELECT {select} '
         "WHERE p.who IS NOT NULL AND {consent} "
-        "AND CAST(p.who AS VARCHAR) NOT IN (SELECT person_id FROM withdrawn WHERE person_id IS NOT NULL) AND {condition}",
+        "AND ltrim(CAST(p.who AS VARCHAR), ' 0') NOT IN "
+        "(SELECT ltrim(person_id, ' 0') FROM withdrawn WHERE person_id IS NOT NULL) AND {condition}",
         nobody=_nobody(words),
         everyone=_everyone(words),
         select=select,

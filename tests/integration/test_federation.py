@@ -13,6 +13,7 @@ from nhsgen.cohorts import everyone, icd10
 from nhsgen.errors import BadInput, BadStudy, NhsgenError, NotAllowed, NotFound, NotSafe, Tampered
 from nhsgen.federation import Hub, Node, name_of, site_key
 from nhsgen.federation.messages import Labels, Masked, Question, Round, decode
+from nhsgen.results import Value
 from nhsgen.studies import Study
 from nhsgen.variants import variants
 from nhsgen.workspace import Workspace
@@ -252,9 +253,12 @@ def test_what_travels_holds_no_person_and_no_number_of_people(nodes: dict[str, N
 
 
 def test_a_withdrawn_person_is_out_of_the_next_answer(nodes: dict[str, Node], tmp_path: Path) -> None:
-    (tmp_path / "out.txt").write_text("".join(f"northgate-{number:02x}\n" for number in range(20)), encoding="utf-8")
-    nodes["northgate"].site.withdraw_people(tmp_path / "out.txt", "ben")
-    same_as_pooled(nodes, Study("counts", everyone(), by=("site",)))
+    (tmp_path / "out.txt").write_text("".join(f"n{number:03}x\n" for number in range(20)), encoding="utf-8")
+    assert nodes["northgate"].site.withdraw_people(tmp_path / "out.txt", "ben").unknown == 0
+    study = Study("counts", everyone(), by=("site",))
+    same_as_pooled(nodes, study)
+    rows = Hub(nodes.values()).ask(study, asked_by="rita").table.rows
+    assert (Value("northgate"), Value(SIZES["northgate"] - 20)) in rows
 
 
 def test_every_step_is_in_every_sites_log(nodes: dict[str, Node]) -> None:

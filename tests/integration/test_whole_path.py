@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from four_hospitals import SETTINGS, federation
+from four_hospitals import CONTRACT, LENGTHS, SETTINGS, STEWARDS, SUBMITTER, federation, rows, staffed
+from variant_files import CSQ, csq, record, vcf, write
 
 import nhsgen as ng
-from nhsgen import studies
+from nhsgen import extracts, studies
 from nhsgen.cohorts import Cohort, ancestry, everyone, icd10, sex
+from nhsgen.contracts import shipped
 from nhsgen.disclosure import PRESETS, Policy
 from nhsgen.errors import BadStudy, NotSafe
 from nhsgen.results import Cell, Released, Suppressed, Value, Zero
 from nhsgen.studies import Study
 from nhsgen.variants import VariantFilter, variants
-from nhsgen.workspace import Workspace
+from nhsgen.workspace import Site, Workspace
 
 ILL = icd10("Q61")
 ALL_ALLELES = variants()
@@ -69,6 +71,77 @@ def test_who_is_case_and_control_is_a_case_and_nobody_learns_whether_anybody_is(
     apart = lab.burden(ILL, sex("female") & ~ILL, variants=ALL_ALLELES)
     assert both.table == apart.table
     assert any("Who is a case is no control." in note for note in both.notes)
+
+
+# -- Who said no is in no answer --------------------------------------------------------------------------------------
+
+NUMBERS = [f"{number:05}" for number in range(1, 41)]
+WITH_CONSENT = (
+    CONTRACT.replace(
+        "{name: person, logicalType: string, physicalType: VARCHAR",
+        "{name: person, logicalType: integer, physicalType: BIGINT",
+    )
+    .replace(
+        "- {name: ancestry, logicalType: string, physicalType: VARCHAR}",
+        "- {name: ancestry, logicalType: string, physicalType: VARCHAR}\n      - {name: consent, logicalType: string}",
+    )
+    .replace("ancestry: ancestry}", 'ancestry: ancestry, consent: {column: consent, accepts: ["yes"]}}')
+)
+ASKED = (
+    Study("counts", everyone(), by=("sex",)),
+    Study("counts", ILL | ~sex("female")),
+    Study("carriers", everyone(), variants=ALL_ALLELES, by=("gene",)),
+    Study("frequencies", everyone(), variants=ALL_ALLELES),
+    Study("burden", ILL, variants=ALL_ALLELES),
+)
+
+
+def sums(site: Site) -> list[tuple[object, int]]:
+    """What the site says to each of ASKED, and among how many people."""
+    answers = [studies.summarise(study, site, SETTINGS) for study in ASKED]
+    return [(answer.summary and answer.summary.to_dict(), answer.population) for answer in answers]
+
+
+def numbered(place: Path, people: list[str], consents: set[str]) -> Site:
+    """A hospital whose people are numbers with leading zeros, all ill and carrying; every third has two samples."""
+    place.mkdir()
+    site = Workspace.create(place / "federation", "numbers").add_site("numbered", pooled=True, by="dana")
+    staffed(site)
+    folder, contract = place / "handed-in", place / "ward.odcs.yaml"
+    folder.mkdir()
+    links = [(f"{letter}{n}", n) for n in people for letter in ("S" if int(n) % 3 else "ST")]
+    told = [(n, ("female", "male")[int(n) % 2], "EUR", "yes" if n in consents else "no") for n in people]
+    rows(folder / "people.csv", "person,sex,ancestry,consent", told)
+    rows(folder / "diagnoses.csv", "person,code", [(n, code) for n in people for code in ("Q61.2", "Q613")])
+    rows(folder / "samples.csv", "sample,person", links)
+    info = f"CSQ={csq('T', 'stop_gained', 'HIGH', 'PKD1')}"
+    line = record("16 2100100 C T", " ".join("0/1" for _ in links), info=info)
+    samples = [sample for sample, _ in links]
+    write(folder / "small.vcf.gz", vcf(line, samples=samples, contigs=LENGTHS, info=[CSQ]))
+    contract.write_text(WITH_CONSENT, encoding="utf-8")
+    extract = extracts.submit(site, folder, [contract, shipped("variants_vep")], SUBMITTER)
+    report = extracts.check(site, extract.id, SUBMITTER, SETTINGS)
+    assert report.passed, str(report)
+    for steward in STEWARDS:
+        extracts.approve(site, extract.id, steward, "read")
+    extracts.release(site, extract.id, STEWARDS[0], SETTINGS)
+    return site
+
+
+def test_who_said_no_is_in_no_answer_however_the_list_spells_their_number(tmp_path: Path) -> None:
+    """The ids were handed in as 00003 and are stored as the number 3."""
+    gone, unwilling = NUMBERS[:6], set(NUMBERS[6:10])
+    site = numbered(tmp_path / "all", NUMBERS, set(NUMBERS) - unwilling)
+    before = sums(site)
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_text("00001\n 2 \n3,\n  00004  \n", encoding="utf-8")
+    second.write_text("0004\r\n005\r\n\r\n00006\r\n", encoding="utf-8")
+    for listed in (first, second):
+        assert site.withdraw_people(listed, "ben").unknown == 0
+    without = [number for number in NUMBERS if number not in {*gone, *unwilling}]
+    never_there = sums(numbered(tmp_path / "without", without, set(without)))
+    assert sums(site) == never_there != before
+    assert {population for _, population in never_there} == {len(without)}
 
 
 # -- A question means what it says ------------------------------------------------------------------------------------

@@ -144,7 +144,9 @@ def test_notes_are_plain_sentences() -> None:
 
 
 def test_a_site_keeps_back_its_small_groups() -> None:
-    summary = Summary.from_rows(counts.MEASURES, {"female": [3, 90], "male": [40, 90], "most": [88, 90], "other": [0, 9]})
+    summary = Summary.from_rows(
+        counts.MEASURES, {"female": [3, 90], "male": [40, 90], "most": [88, 90], "other": [0, 9]}
+    )
     kept, labels = withhold(summary, NHS)
     assert labels == ("female", "most")
     assert kept.to_dict()["rows"] == {"male": [40, 90], "other": [0, 9]}
