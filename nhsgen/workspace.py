@@ -310,7 +310,9 @@ class Site:
             return None
         if release is None:
             return None
-        known = {person.lstrip(" 0") for person in known_people(release.words, release.tables)}  # as `cohorts` reads a no
+        known = {
+            person.lstrip(" 0") for person in known_people(release.words, release.tables)
+        }  # as `cohorts` reads a no
         return sum(person.lstrip(" 0") not in known for person in ids)
 
 
