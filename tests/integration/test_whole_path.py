@@ -1,5 +1,6 @@
 """A hostile reader asks whole questions: is an answer ever wrong, and does it ever say more than it may?"""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from four_hospitals import CONTRACT, LENGTHS, SETTINGS, STEWARDS, SUBMITTER, federation, rows, staffed
 from variant_files import CSQ, csq, record, vcf, write
@@ -19,7 +21,7 @@ from nhsgen.disclosure import PRESETS, Policy
 from nhsgen.errors import BadStudy, NotSafe
 from nhsgen.results import Cell, Released, Suppressed, Value, Zero
 from nhsgen.studies import Study
-from nhsgen.variants import VariantFilter, variants
+from nhsgen.variants import VariantFilter, VariantStore, variants
 from nhsgen.workspace import Site, Workspace
 
 ILL = icd10("Q61")
@@ -237,7 +239,7 @@ def test_an_empty_answer_can_be_drawn_and_saved(lab: ng.Lab, tmp_path: Path) -> 
 # -- What can be subtracted -------------------------------------------------------------------------------------------
 
 FEW = ancestry("AFR") & ILL & sex("male")
-EXACT = PRESETS["gel"]
+EXACT, NHS = PRESETS["gel"], PRESETS["nhs"]
 
 
 def few_at(lab: ng.Lab) -> Iterator[str]:
@@ -305,3 +307,46 @@ def test_a_tampered_site_is_silent_for_a_pooled_frequency_too(copy: Workspace) -
     store.write_bytes(store.read_bytes()[:-1] + b"x")
     result = ng.open(copy.path, settings=SETTINGS).carriers(everyone(), variants(max_af=0.05, af="pooled"))
     assert [site for site, _ in result.receipt.silent] == ["northgate"]
+
+
+# -- What is handed over ----------------------------------------------------------------------------------------------
+
+
+def test_a_saved_suppressed_cell_is_never_a_zero_and_no_words_become_markup(lab: ng.Lab, tmp_path: Path) -> None:
+    released = lab.count(ILL, by=["site", "sex", "ancestry"], purpose="<script>alert(1)</script>")
+    hidden = [str(row[0]) for row in released.table.rows if isinstance(row[-1], Suppressed)]
+    assert hidden
+    for frame in (
+        pl.read_csv(released.save(tmp_path / "a.csv")),
+        pl.read_parquet(released.save(tmp_path / "a.parquet")),
+    ):
+        assert frame.filter(pl.col("people").is_null())["status"].unique().to_list() == ["people: suppressed"]
+        assert frame["people"].null_count() == len(hidden)
+    assert "<script" not in released.save(tmp_path / "a.html").read_text(encoding="utf-8")
+    cells = [
+        row["people"] for row in json.loads(released.save(tmp_path / "a.json").read_text(encoding="utf-8"))["rows"]
+    ]
+    assert [cell for cell in cells if cell["type"] == "Suppressed"] == [
+        {"type": "Suppressed", "rule": NHS.rule} for _ in hidden
+    ]
+
+
+def test_the_log_of_a_question_holds_no_count(copy: Workspace) -> None:
+    ng.open(copy.path, settings=SETTINGS, asked_by="rita").count(FEW, by="site")
+    for site in copy.sites.values():
+        entry = site.log.entries()[-1]
+        assert (entry.kind, entry.who) == ("study answered", "rita")
+        assert set(entry.facts) == {"study", "method", "purpose", "release", "silent"}
+
+
+def test_who_does_not_look_for_an_allele_is_said_not_to_have_looked(lab: ng.Lab, monkeypatch: Any) -> None:
+    opened = VariantStore.open
+    monkeypatch.setattr(VariantStore, "open", lambda path: set_absence(opened(path)))
+    for method in ("carriers", "burden"):
+        notes = lab.run(Study(method, ILL, variants=ALL_ALLELES)).notes
+        assert any(note.startswith("riverside lists only what was found") for note in notes)
+
+
+def set_absence(store: VariantStore) -> VariantStore:
+    store.absence = "unknown"
+    return store
