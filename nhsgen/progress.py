@@ -7,14 +7,29 @@ from typing import TypeVar
 __all__ = ["track"]
 
 Item = TypeVar("Item")
+_showing = False
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
     """Yield `items`, showing how far we are; `what` is a phrase such as "reading variants".
 
+    Work inside tracked work shows no bar of its own: two bars on one screen overwrite each other.
+
     >>> list(track([1, 2], "counting"))
     [1, 2]
     """
+    global _showing  # noqa: PLW0603  (there is one screen)
+    if _showing:
+        yield from items
+        return
+    _showing = True
+    try:
+        yield from _bar(items, what, total)
+    finally:
+        _showing = False
+
+
+def _bar(items: Iterable[Item], what: str, total: int | None) -> Iterator[Item]:
     if "ipykernel" in sys.modules:
         from tqdm.auto import tqdm  # noqa: PLC0415  (a notebook's own, an optional extra's widget)
 

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from nhsgen import contracts, extracts
 from nhsgen import lab as desk
 from nhsgen.demo.extracts import DemoExtract, write_extracts
-from nhsgen.durable import building, publish
+from nhsgen.durable import building, publish, storage
 from nhsgen.errors import BadInput
 from nhsgen.progress import track
 from nhsgen.results import Released, Suppressed, Value
@@ -42,20 +40,18 @@ max_af = 0.001
 
 def tell(out: Path, seed: int = SEED) -> Released:
     """Build the demo at `out`, ask its question, print the answer, draw it; BadInput when something else is there."""
-    say = Console(highlight=False, soft_wrap=True).print
-    say(f"[bold]Three invented hospitals, in {out}[/bold]")
+    print(f"Three invented hospitals, in {out}")
     for line in build(out, seed):
-        say(line)
-    say("\n[bold]One question to all three[/bold]")
+        print(line)
+    print("\nOne question to all three\n")
     result = ask(out)
-    say(str(result), markup=False)
-    say("\n[bold]The same question to each hospital alone[/bold]")
+    print(result)
+    print("\nThe same question to each hospital alone")
     for site in desk.open(out).sites:
-        say(f"  {site:<12} {_alone(out, site, str(result.table.rows[0][0]))}")
-    say(
+        print(f"  {site:<12} {_alone(out, site, str(result.table.rows[0][0]))}")
+    print(
         f"\nThe answer is in {out / 'answers'}: a table, a picture, and a receipt."
-        f"\nNext: [bold]pip install 'nhsgen\\[lab]'[/bold] (from a checkout: pip install -e '.\\[lab]'), then"
-        f" [bold]nhsgen lab {out}[/bold], and open 01_a_first_question."
+        f"\nNext: pip install -e '.[lab]' && nhsgen lab {out}, and run 01_a_first_question."
     )
     return result
 
@@ -88,7 +84,7 @@ def _through_approval(workspace: Workspace, handed_in: DemoExtract) -> Iterator[
         site, handed_in.folder, [contracts.shipped(name) for name in handed_in.contracts], SUBMITTER
     )
     report = extracts.check(site, extract.id, SUBMITTER, settings)
-    yield f"\n[bold]{site.name}[/bold]\n{report.summary()}"
+    yield f"\n{site.name}\n{report.summary()}"
     for steward in STEWARDS:
         extracts.approve(site, extract.id, steward, "demo: both reports read")
     release = extracts.release(site, extract.id, STEWARDS[0], settings)
@@ -119,7 +115,8 @@ def _whole(out: Path) -> Iterator[Path]:
     )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise taken
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with storage("building the demo", out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
     with building(out.parent) as folder:
         yield folder
         if not publish(folder, out):
