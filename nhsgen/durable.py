@@ -49,6 +49,7 @@ _SAYS: Mapping[int, tuple[str, str]] = {
     errno.EIO: ("the disk answered with an error", "have the disk checked before anything else"),
     errno.ENOENT: _NOT_THERE,
     errno.ENOTDIR: _NOT_THERE,
+    errno.EEXIST: ("something else is there already", "choose another place"),
     errno.EISDIR: ("a folder is there where a file should be", "name a file"),
     errno.EMFILE: ("too many files are open", "raise the limit on open files and run it again"),
 }

@@ -23,7 +23,7 @@ import polars as pl
 
 from nhsgen import disclosure
 from nhsgen.cohorts import GROUPS, Cohort, NotBound, everyone, groups, samples
-from nhsgen.errors import BadStudy, NotAllowed, NotFound, NotSafe, Tampered
+from nhsgen.errors import BadFile, BadInput, BadStudy, NotAllowed, NotFound, NotSafe, Tampered
 from nhsgen.progress import track
 from nhsgen.results import Estimate, Receipt, Released
 from nhsgen.sandbox import Sandbox, open_sandbox
@@ -137,20 +137,21 @@ class Study:
 
     @classmethod
     def read(cls, path: str | Path) -> "Study":
-        """From a TOML file; BadStudy names the file."""
+        """From a TOML file; whatever is wrong with it, the file is named."""
         source = Path(path)
+        tried = f"reading the study {source.name}"
         try:
             return cls.from_dict(tomllib.loads(source.read_text(encoding="utf-8")))
-        except FileNotFoundError as error:
-            raise NotFound(
-                f"reading the study {source.name}", "there is no such file", "check the path", file=source
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadStudy(
-                f"reading the study {source.name}", f"it is not TOML: {error}", "mend that line", file=source
-            ) from error
-        except BadStudy as error:
-            raise BadStudy(error.tried, error.found, error.do_next, file=source) from error
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+            found = "there is no such file" if missing else f"it cannot be read ({error.strerror})"
+            raise (NotFound if missing else BadFile)(tried, found, "check the path", file=source) from error
+        except UnicodeDecodeError as error:
+            raise BadStudy(tried, "it is not UTF-8 text", "save it as UTF-8", file=source) from error
+        except tomllib.TOMLDecodeError as error:
+            raise BadStudy(tried, f"it is not TOML: {error}", "mend that line", file=source) from error
+        except BadInput as error:
+            raise type(error)(error.tried, error.found, error.do_next, file=error.file or source) from error
 
     @property
     def hash(self) -> str:

@@ -12,7 +12,7 @@ import typer
 from nhsgen import demo as demo_room
 from nhsgen import lab as lab_room
 from nhsgen.cli.options import Port, Where, free, group
-from nhsgen.durable import place_for
+from nhsgen.durable import building, place_for, publish
 from nhsgen.errors import MissingExtra, NotFound
 from nhsgen.results import PICTURES, TABLES
 from nhsgen.studies import Study
@@ -50,11 +50,13 @@ def lab(
         raise MissingExtra("JupyterLab", "lab")
     lab_room.open(workspace)
     notebooks = Path("notebooks")
+    options = [f"--port={free(port)}", "--ip=127.0.0.1", *([] if browser else ["--no-browser"])]
     if not notebooks.is_dir():
-        shutil.copytree(_shipped_notebooks(), notebooks)
+        with building(Path()) as room:
+            shutil.copytree(_shipped_notebooks(), room / "notebooks")
+            publish(room / "notebooks", notebooks)
     os.environ["NHSGEN_WORKSPACE"] = str(workspace.resolve())
     first = notebooks / "01_a_first_question.ipynb"
-    options = [f"--port={free(port)}", "--ip=127.0.0.1", *([] if browser else ["--no-browser"])]
     options += ["--allow-root"] if os.geteuid() == 0 else []  # in a container there is often nobody else
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *options, str(first)])
 

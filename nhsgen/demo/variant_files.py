@@ -10,7 +10,9 @@ import pysam
 
 from nhsgen.demo.genes import CONTIGS, CSQ_FIELDS, annotate
 from nhsgen.demo.genotypes import Genotypes
+from nhsgen.durable import storage
 from nhsgen.progress import track
+from nhsgen.variants.reading import quiet_htslib
 
 __all__ = ["annotations", "low_quality", "write_variants"]
 
@@ -53,7 +55,7 @@ def write_variants(
     seen = np.flatnonzero(copies.any(axis=(1, 2)))
     order = sorted(seen.tolist(), key=lambda row: _place(genotypes, row))
     male_here = male[persons]
-    with pysam.BGZFile(str(path), "wb", None) as out:
+    with quiet_htslib(), storage(f"writing {path.name}", path), pysam.BGZFile(str(path), "wb", None) as out:
         out.write(_header(contig_prefix, samples).encode())
         places = [list(rows) for _, rows in groupby(order, key=lambda row: _place(genotypes, row)[:3])]
         for rows in track(places, f"writing {path.parent.name}'s variants"):

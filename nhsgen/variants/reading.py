@@ -19,7 +19,7 @@ import pysam
 
 from nhsgen.errors import BadFile, NotFound
 
-__all__ = ["Header", "Record", "VariantFile", "open_variants"]
+__all__ = ["Header", "Record", "VariantFile", "open_variants", "quiet_htslib"]
 
 _FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _AGAIN = "have the file made again by whoever made it"
@@ -100,7 +100,7 @@ def open_variants(path: Path) -> Iterator[VariantFile]:
         stream = _decompressed(path, raw)
         start = _peek(path, stream)
         if start.startswith(b"BCF"):
-            with _quiet_htslib():
+            with quiet_htslib():
                 yield _read_bcf(path, raw)
         elif start.startswith(b"##fileformat=VCFv4"):
             lines = _lines(path, stream)
@@ -317,7 +317,7 @@ def _genotypes(fields: list[str]) -> list[str]:
 
 
 @contextmanager
-def _quiet_htslib() -> Iterator[None]:
+def quiet_htslib() -> Iterator[None]:
     """htslib speaks to the terminal, not to us; what matters of it we find ourselves."""
     before = pysam.set_verbosity(0)
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nhsgen.errors import NotFound
+from nhsgen.errors import NotSafe
 
 dg = pytest.importorskip("dagster", reason="Dagster is the 'pipelines' extra")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -37,7 +37,7 @@ def test_a_release_that_changed_is_not_asked(workspace: Path, tmp_path: Path) ->
     data[len(data) // 2] ^= 1
     table.write_bytes(data)
     said = []
-    with pytest.raises(NotFound, match="2 sites answered"):  # and two cannot pool small counts
+    with pytest.raises(NotSafe, match="2 sites answered"):  # and two cannot pool small counts
         said.extend(run_now(workspace, None, tmp_path / "answers"))
 
 
