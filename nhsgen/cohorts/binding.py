@@ -71,7 +71,8 @@ def question(select: Sql, condition: Sql, words: Words) -> Sql:
     return fill(
         'WITH "no one" AS ({nobody}), "every one" AS ({everyone}) SELECT {select} '
         "WHERE p.who IS NOT NULL AND {consent} "
-        "AND ltrim(CAST(p.who AS VARCHAR), ' 0') NOT IN "
+        # A number has no zeros in front of it: the planner sees its type, and trims nothing a million times.
+        "AND CASE typeof(p.who) WHEN 'VARCHAR' THEN ltrim(CAST(p.who AS VARCHAR), ' 0') ELSE CAST(p.who AS VARCHAR) END NOT IN "
         "(SELECT ltrim(person_id, ' 0') FROM withdrawn WHERE person_id IS NOT NULL) AND {condition}",
         nobody=_nobody(words),
         everyone=_everyone(words),
