@@ -101,7 +101,7 @@ def withdraw_people(
     Example: nhsgen people withdraw northgate --from opted-out.txt --as asha
     """
     number = Workspace.open(where).site(site).withdraw_people(source, by)
-    print(f"{number} withdrawals recorded at {site}; they take effect at the next question")
+    print(f"withdrawals recorded at {site}: {number}; they take effect at the next question")
 
 
 @audit.command("verify")

@@ -50,6 +50,7 @@ def submit(
 ) -> None:
     """Hand in a folder of tables and variant files under one or more contracts.
 
+    \b
     Example: nhsgen extracts submit northgate ./november --contract genomics_programme --contract variants_vep --as asha
     """
     extract = life.submit(Workspace.open(where).site(site), folder, [_contract(name) for name in contract], by)
@@ -82,6 +83,7 @@ def check(
 def approve(extract: str, by: Who, because: Reason, where: Where = Folder) -> None:
     """Say yes; two different stewards must, and neither may be who submitted it.
 
+    \b
     Example: nhsgen extracts approve northgate-0001 --because "k is 11, no free text" --as ben
     """
     print(f"{extract} is now {life.approve(_site(where, extract), extract, by, because).state}")
@@ -91,6 +93,7 @@ def approve(extract: str, by: Who, because: Reason, where: Where = Folder) -> No
 def refuse(extract: str, by: Who, because: Reason, where: Where = Folder) -> None:
     """Say no.
 
+    \b
     Example: nhsgen extracts refuse northgate-0001 --because "two postcodes in a comment" --as ben
     """
     print(f"{extract} is now {life.refuse(_site(where, extract), extract, by, because).state}")
@@ -110,6 +113,7 @@ def release(extract: str, by: Who, where: Where = Folder) -> None:
 def withdraw(extract: str, by: Who, because: Reason, where: Where = Folder) -> None:
     """Take an extract back; its release answers no more questions.
 
+    \b
     Example: nhsgen extracts withdraw northgate-0001 --because "wrong month" --as asha
     """
     print(f"{extract} is now {life.withdraw(_site(where, extract), extract, by, because).state}")

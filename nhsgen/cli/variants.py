@@ -30,6 +30,7 @@ def ingest_files(
 ) -> None:
     """Read VCF or BCF files of the same samples into one genotype store.
 
+    \b
     Example: nhsgen variants ingest chr16.vcf.gz chr4.vcf.gz --out store --absence reference
     """
     ingest(files, out, assembly=assembly, absence=absence)
@@ -61,6 +62,7 @@ def query(
 ) -> None:
     """List alleles by place, gene, impact, consequence and frequency; no genotypes.
 
+    \b
     Example: nhsgen variants query store --gene PKD1 --impact high --max-af 0.001
     """
     filter = (

@@ -18,9 +18,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import click
 import polars as pl
 import pytest
 import typer
@@ -393,7 +392,7 @@ def before(bad: Path, demo_workspace: Path) -> dict[str, tuple[int, int]]:
 # -- Every command --------------------------------------------------------------------------------------------------------
 
 
-def _commands(command: click.Command, *path: str) -> Iterator[str]:
+def _commands(command: Any, *path: str) -> Iterator[str]:
     inner = getattr(command, "commands", None)
     if inner is None:
         yield " ".join(path)
@@ -413,7 +412,13 @@ def test_every_command_has_a_case(command: str) -> None:
 def test_every_command_says_what_it_does_with_an_example(command: str) -> None:
     told = said(*command.split(), "--help")
     assert told.code == 0
-    assert f"Example: nhsgen {command}" in told.out
+    examples = [line.strip() for line in told.out.splitlines() if line.startswith(f"  Example: nhsgen {command}")]
+    assert len(examples) == 1
+    _, _, *words = shlex.split(examples[0])  # on one line: what is copied is all of it
+    inner = typer.main.get_command(app)
+    for _ in command.split():
+        inner = inner.commands[words.pop(0)]
+    assert inner.make_context(command, words), "its own parser takes it"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Dagster's own
