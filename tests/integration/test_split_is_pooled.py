@@ -17,7 +17,7 @@ from variant_files import CSQ, csq, record, vcf, write
 from nhsgen import extracts, studies
 from nhsgen.cohorts import everyone, icd10, sex
 from nhsgen.contracts import shipped
-from nhsgen.studies import METHODS, Study
+from nhsgen.studies import SUMS, Study
 from nhsgen.variants import variants
 from nhsgen.workspace import Site, Workspace
 
@@ -116,7 +116,7 @@ def test_the_sum_of_the_sites_is_the_answer_of_all_people(split: Split, study: S
         chosen = studies.pooled_filter(study, sites, SETTINGS)
         answers = [studies.summarise(study, site, SETTINGS, chosen) for site in sites]
         total = reduce(add, [answer.summary for answer in answers if answer.summary is not None])
-        return METHODS[study.method].estimate(study, total), sum(answer.population for answer in answers)
+        return SUMS[study.method].estimate(study, total), sum(answer.population for answer in answers)
 
     together, apart = split
     assert repr(asked(apart)) == repr(asked([together]))  # repr: an odds ratio of nobody is nan, which is never itself

@@ -80,4 +80,4 @@ def estimate(study: Study, workspace: Workspace) -> Estimate:
     answers = [studies.summarise(study, site, SETTINGS) for site in workspace.sites.values()]
     summaries = [reply.summary for reply in answers if reply.summary is not None]
     assert len(summaries) == len(answers)
-    return studies.METHODS[study.method].estimate(study, reduce(add, summaries))
+    return studies.SUMS[study.method].estimate(study, reduce(add, summaries))

@@ -54,3 +54,12 @@ def test_it_does_not_build_over_what_is_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="something is there already"):
         list(demo.build(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_gene_that_nobody_lists_is_named_not_counted_as_zero_in_silence(demo_workspace: Path) -> None:
+    lab = ng.open(demo_workspace)
+    mistyped = lab.carriers(ng.everyone(), DAMAGING.in_genes("PKD1", "PDK1"))
+    assert [note for note in mistyped.notes if "PDK1" in note and "no variant" in note] == [
+        f"{site} has no variant on a gene called PDK1." for site in lab.sites
+    ]
+    assert not [note for note in mistyped.notes if "no variant on a gene called PKD1" in note]
