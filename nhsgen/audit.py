@@ -85,7 +85,9 @@ class AuditLog:
         self._seen: tuple[bytes, tuple[Entry, ...]] = b"", ()
 
     def append(self, kind: str, who: str, **facts: Any) -> Entry:
-        """Add an entry; when this returns, it is on the disk. Tampered when what is there does not verify."""
+        """Add an entry; when this returns, it is on the disk. Tampered when what is there does not verify, BadInput without a who."""
+        if not who.strip() or not who.isprintable():
+            raise BadInput("writing the audit log", "it would not say who did it", "give a name on one line")
         with self.held():
             door = self._door
             assert door is not None

@@ -193,3 +193,11 @@ def test_ten_thousand_entries_verify_in_a_moment(tmp_path: Path, monkeypatch: py
     started = time.perf_counter()
     AuditLog(log.path).verify()
     assert time.perf_counter() - started < 2 * 300 / 10_000 + 0.1  # two seconds a ten thousand, on a busy machine
+
+
+@pytest.mark.parametrize("who", ["", " ", "ann\nbob"])
+def test_every_entry_says_who(tmp_path: Path, who: str) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    with pytest.raises(BadInput, match="who did it"):
+        log.append("enrolled", who)
+    assert log.entries() == ()
