@@ -96,7 +96,9 @@ def _rows(result: Released, column: str) -> tuple[list[str], list[Cell]]:
     place = result.table.columns.index(column)
     labels = [i for i, name in enumerate(result.table.columns[:place]) if _holds_text(result.table.column(name))]
     rows = result.table.rows[:MOST_ROWS]
-    return [", ".join(str(row[i]) for i in labels) or "everybody" for row in rows], [row[place] for row in rows]
+    return [", ".join(dict.fromkeys(str(row[i]) for i in labels)) or "everybody" for row in rows], [
+        row[place] for row in rows
+    ]
 
 
 def _holds_text(cells: Sequence[Cell]) -> bool:
