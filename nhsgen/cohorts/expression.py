@@ -181,8 +181,9 @@ class _Several(Cohort):
         return kept[0] if len(kept) == 1 else cls(kept)
 
     @classmethod
+    @abstractmethod
     def simplified(cls, cohorts: set[Cohort]) -> Iterable[Cohort]:
-        raise NotImplementedError
+        """The same people, said with as few of `cohorts` as `everyone` allows."""
 
     def content(self) -> list[Any]:
         return [part.to_dict() for part in self.cohorts]
