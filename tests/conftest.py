@@ -1,12 +1,18 @@
 """What every test may lean on."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from nhsgen.demo.extracts import DemoExtract
+
+# A busy machine is not a bug: no deadlines; and what CI tries today it tries tomorrow.
+hypothesis.settings.register_profile("nhsgen", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("nhsgen")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
