@@ -52,7 +52,10 @@ def vcf(
         ("EAS_AF", "A", "Float"),
     ):
         lines.append(f'##INFO=<ID={name},Number={number},Type={kind},Description="{name}">')
-    lines += [f'##FORMAT=<ID={name},Number=1,Type=String,Description="{name}">' for name in ("GT", "DP")]
+    lines += [
+        f'##FORMAT=<ID={name},Number=1,Type={kind},Description="{name}">'
+        for name, kind in (("GT", "String"), ("DP", "Integer"))
+    ]
     lines.append(
         "\t".join(
             ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", *(["FORMAT", *names] if names else [])]
