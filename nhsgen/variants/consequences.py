@@ -17,14 +17,18 @@ from nhsgen.errors import BadFile, BadInput
 
 __all__ = [
     "ANNOTATIONS",
+    "CLINVAR_INFO",
     "CONSEQUENCES",
     "IMPACTS",
     "Annotation",
     "Consequence",
     "Effect",
+    "allele_names",
     "consequence",
+    "effect_of",
     "find_annotation",
     "impact",
+    "is_population_af",
     "worst_per_gene",
 ]
 
@@ -129,10 +133,15 @@ _POPULATION_AF = re.compile(
     re.IGNORECASE,
 )
 _FOUNDERS = re.compile(r"_(ASJ|FIN|AMI|MID|OTH|REMAINING|raw)(_|$)", re.IGNORECASE)
-_CLINVAR_INFO = ("CLNSIG", "CLIN_SIG")
+CLINVAR_INFO = ("CLNSIG", "CLIN_SIG")
 
 
-def _is_population_af(name: str) -> bool:
+def is_population_af(name: str) -> bool:
+    """Whether a field of this name holds allele frequencies of a reference population.
+
+    >>> [is_population_af(name) for name in ("EAS_AF", "gnomADe_NFE_AF", "gnomAD_ASJ_AF", "AF")]
+    [True, True, False, False]
+    """
     return _POPULATION_AF.fullmatch(name) is not None and _FOUNDERS.search(name) is None
 
 
@@ -156,10 +165,10 @@ class Annotation:
     ) -> list[tuple[tuple[Effect, ...], float | None, str | None]]:
         """For each ALT: its worst effect per gene, its highest population frequency, its ClinVar significance."""
         entries = [self._entry(text) for text in info.get(self.field, "").split(",") if text] if self.kind else []
-        clinvar = next((unquote(info[name]) for name in _CLINVAR_INFO if name in info), None)
+        clinvar = next((unquote(info[name]) for name in CLINVAR_INFO if name in info), None)
         answers = []
         for number, mine in enumerate(_per_alt(entries, ref, alts, pos)):
-            effects = worst_per_gene(effect for entry in mine for effect in _effects(entry))
+            effects = worst_per_gene(effect for effect in map(effect_of, mine) if effect)
             frequencies = [value for entry in mine for value in _frequencies(entry)]
             for name in self.population:
                 frequencies += _numbers(info.get(name, "").split(",")[number : number + 1])
@@ -176,6 +185,8 @@ _ANN = {
     "Annotation": "Consequence", "Annotation_Impact": "IMPACT", "Gene_Name": "SYMBOL", "Gene_ID": "Gene",
     "Feature_ID": "Feature", "Transcript_BioType": "BIOTYPE", "HGVS.c": "HGVSc", "HGVS.p": "HGVSp",
 }  # fmt: skip
+# What our export writes where it no longer knows which transcript was canonical, only what was preferred.
+_OURS = {"PREFERENCE": "CANONICAL"}
 
 
 def find_annotation(descriptions: Mapping[str, str], kind: str | None, file: str) -> Annotation:
@@ -185,7 +196,7 @@ def find_annotation(descriptions: Mapping[str, str], kind: str | None, file: str
     """
     if kind is not None and kind not in ANNOTATIONS:
         raise BadInput(f"reading the annotation '{kind}'", "it is unknown", f"use one of {', '.join(ANNOTATIONS)}")
-    population = tuple(name for name in descriptions if _is_population_af(name))
+    population = tuple(name for name in descriptions if is_population_af(name))
     for name in ANNOTATIONS if kind is None else (kind,):
         for field in ANNOTATIONS[name]:
             if field in descriptions:
@@ -213,7 +224,7 @@ def _names(kind: str, description: str, file: str) -> tuple[str, ...]:
             "annotate the file again",
             file=file,
         )
-    return tuple(_ANN.get(name, name) for name in names) if kind == "ANN" else names
+    return tuple((_ANN if kind == "ANN" else _OURS).get(name, name) for name in names)
 
 
 def _per_alt(
@@ -226,11 +237,25 @@ def _per_alt(
     if said <= {""}:
         found = [[entry for entry in entries if _same_change(entry, pos, ref, alt)] for alt in alts]
     else:
-        names = _vep_names(ref, alts) if len(alts) > 1 else [_split_name(ref, alts[0], said)]
-        wanted = [name if name in said else alt for name, alt in zip(names, alts, strict=True)]
-        found = [[entry for entry in entries if entry.get("Allele") == name] for name in wanted]
+        wanted = [next((name for name in names if name in said), None) for names in allele_names(ref, alts)]
+        found = [[entry for entry in entries if name and entry.get("Allele") == name] for name in wanted]
     # Alleles may be written in a way we do not know ("deletion" for <DEL>): then all is said of the only ALT there is.
     return [entries] if len(alts) == 1 and not found[0] else list(found)
+
+
+def allele_names(ref: str, alts: Sequence[str]) -> list[tuple[str, str]]:
+    """The two names that each ALT may go by in the annotation; the first of them that is said there counts.
+
+    A record may have been split after it was annotated, its sisters' entries still there: what its only ALT was called then
+    depends on them, so a name that is not trimmed goes first.
+
+    >>> allele_names("CTT", ["C", "CT"]), allele_names("G", ["GC"]), allele_names("AC", ["A"])
+    ([('-', 'C'), ('T', 'CT')], [('GC', 'C')], [('-', 'A')])
+    """
+    names = _vep_names(ref, alts)
+    if len(alts) == 1 and len(alts[0]) > 1:
+        return [(alts[0], names[0])]
+    return list(zip(names, alts, strict=True))
 
 
 def _vep_names(ref: str, alts: Sequence[str]) -> list[str]:
@@ -246,43 +271,41 @@ def _vep_names(ref: str, alts: Sequence[str]) -> list[str]:
     return [(alt[1:] or "-") if alt in plain else alt for alt in alts]
 
 
-def _split_name(ref: str, alt: str, said: set[str]) -> str:
-    """How VEP named the ALT of a record that may have been split after it was annotated, its sisters' entries still there."""
-    trimmed = _vep_names(ref, [alt])[0]
-    if trimmed == "-" and "-" in said:
-        return "-"
-    return alt if len(alt) > 1 and alt in said else trimmed
-
-
 def _same_change(entry: Mapping[str, str], pos: int, ref: str, alt: str) -> bool:
     """BCSQ names no allele; where it writes the change of the DNA, that tells. It joins neighbours with "+"."""
     changes = entry.get("dna_change", "")
     return not changes or f"{pos}{ref}>{alt}" in changes.split("+")
 
 
-def _effects(entry: Mapping[str, str]) -> list[Effect]:
+def effect_of(entry: Mapping[str, str]) -> Effect | None:
+    """What one entry says, its parts by name; None where it says nothing of its own.
+
+    >>> effect_of({"Consequence": "intron_variant&missense_variant", "SYMBOL": "PKD1"}).consequence
+    'missense_variant'
+    """
     terms = [_term(text) for text in entry.get("Consequence", "").split("&") if text]
     # "@position" points to another record, which carries the consequence of the two together.
     if not terms or terms[0].startswith("@"):
-        return []
+        return None
     worst = min((Effect(None, None, term, _impact(entry, term)) for term in terms), key=lambda effect: effect.severity)
     # SnpEff names the two neighbours of a place between genes as if they were one gene.
     within = worst.consequence != "intergenic_variant"
-    return [
-        replace(
-            worst,
-            gene=(entry.get("SYMBOL") or entry.get("Gene") or None) if within else None,
-            gene_id=(entry.get("Gene") or None) if within else None,
-            transcript=entry.get("Feature") or None,
-            hgvsc=entry.get("HGVSc") or None,
-            hgvsp=entry.get("HGVSp") or entry.get("amino_acid_change") or None,
-            lof=entry.get("LoF") or None,
-            preference=_preference(entry),
-        )
-    ]
+    return replace(
+        worst,
+        gene=(entry.get("SYMBOL") or entry.get("Gene") or None) if within else None,
+        gene_id=(entry.get("Gene") or None) if within else None,
+        transcript=entry.get("Feature") or None,
+        hgvsc=entry.get("HGVSc") or None,
+        hgvsp=entry.get("HGVSp") or entry.get("amino_acid_change") or None,
+        lof=entry.get("LoF") or None,
+        preference=_preference(entry),
+    )
 
 
 def _preference(entry: Mapping[str, str]) -> int:
+    """0 is liked best. A file that our export wrote gives the number itself, in the place of CANONICAL (see `_OURS`)."""
+    if entry.get("CANONICAL", "") in {"0", "1", "2", "3"}:
+        return int(entry["CANONICAL"])
     signs = (entry.get("MANE_SELECT"), entry.get("CANONICAL") == "YES", entry.get("BIOTYPE") == "protein_coding")
     return next((place for place, sign in enumerate(signs) if sign), len(signs))
 
@@ -303,7 +326,7 @@ def _frequencies(entry: Mapping[str, str]) -> list[float]:
     found = [
         value
         for name, text in entry.items()
-        if text and (name == "AF" or _is_population_af(name))
+        if text and (name == "AF" or is_population_af(name))
         for value in _numbers(text.split("&"))
     ]
     return found or _numbers(entry.get("MAX_AF", "").split("&"))
