@@ -1,4 +1,4 @@
-"""The Human Phenotype Ontology: what a term is called, what it includes, and what it was called before.
+"""The Human Phenotype Ontology: what a term is called, what it includes, what it was called before, and its genes.
 
 The ontology comes inside hpo3 (import name `pyhpo`), compiled in: nothing is downloaded. It takes a second to unfold, so
 that is done at first use.
@@ -13,19 +13,23 @@ from functools import cache
 from nhsgen.codes import HPO
 from nhsgen.errors import BadCode
 
-__all__ = ["ancestors", "descendants", "find", "name", "version", "with_former"]
+__all__ = ["ancestors", "descendants", "find", "genes", "name", "term", "version", "with_former"]
+
+_NO_SYMBOL = "-"
+"""What HPO calls a gene that has no symbol yet."""
 
 
 @dataclass(frozen=True)
 class _Ontology:
     """names: of current terms. parents, children: one step up, one step down. former: obsolete id -> the term that replaced it,
-    "" when none did."""
+    "" when none did. genes: symbols of the genes that a current term is linked to, by its id."""
 
     version: str
     names: Mapping[str, str]
     parents: Mapping[str, tuple[str, ...]]
     children: Mapping[str, tuple[str, ...]]
     former: Mapping[str, str]
+    genes: Callable[[str], frozenset[str]]
 
     def current(self, term: HPO) -> str:
         if term.text in self.names:
@@ -68,6 +72,7 @@ def _ontology() -> _Ontology:
         parents=parents,
         children={parent: tuple(below) for parent, below in children.items()},
         former={old: new if new in names else "" for old, new in former.items()},
+        genes=lambda term: frozenset(gene.name for gene in Ontology.get_hpo_object(term).genes),
     )
 
 
@@ -121,6 +126,32 @@ def with_former(terms: Iterable[str]) -> frozenset[str]:
     """
     now = frozenset(terms)
     return now | {old for old, new in _ontology().former.items() if new in now}
+
+
+def genes(term: HPO) -> tuple[str, ...]:
+    """The symbols of the genes that HPO links to the term or to a narrower one, in alphabetical order.
+
+    A gene is linked when one of its diseases can show the phenotype, however seldom, so a broad term has many.
+
+    >>> {"PKD1", "PKD2"} <= set(genes(HPO("HP:0000113")))  # polycystic kidney dysplasia
+    True
+    """
+    ontology = _ontology()
+    linked = {symbol for narrower in descendants(term) for symbol in ontology.genes(narrower)}
+    return tuple(sorted(linked - {_NO_SYMBOL}))
+
+
+def term(text: str) -> HPO:
+    """The term of that number; whoever wrote a name is told which terms are called so.
+
+    >>> term("hp:0000107")
+    HPO(text='HP:0000107')
+    """
+    try:
+        return HPO(text)
+    except BadCode as error:
+        near = ", ".join(f"{found} ({called})" for found, called in find(text, most=3))
+        raise BadCode(error.tried, error.found, f"did you mean {near}?" if near else error.do_next) from None
 
 
 def find(text: str, most: int = 10) -> list[tuple[HPO, str]]:

@@ -74,7 +74,7 @@ class HasTerm(Cohort, kind="hpo"):
             raise bad(
                 "the HPO term is not text, or absent is not true or false", 'write it like {"term": "HP:0000107"}'
             )
-        return cls(_term(parts["term"]), parts.get("absent", False))
+        return cls(ontology.term(parts["term"]), parts.get("absent", False))
 
 
 def hpo(term: str, *, absent: bool = False) -> Cohort:
@@ -85,18 +85,9 @@ def hpo(term: str, *, absent: bool = False) -> Cohort:
     >>> hpo("HP:0000107").describe()
     'people with Renal cyst (HP:0000107) or one of its 12 narrower terms'
     """
-    known = _term(term)
+    known = ontology.term(term)
     ontology.name(known)
     return HasTerm(known, absent)
-
-
-def _term(text: str) -> HPO:
-    """The term of that number; whoever wrote a name is told which terms are called so."""
-    try:
-        return HPO(text)
-    except BadCode as error:
-        near = ", ".join(f"{found} ({called})" for found, called in ontology.find(text, most=3))
-        raise BadCode(error.tried, error.found, f"did you mean {near}?" if near else error.do_next) from None
 
 
 def _is_in(column: str, terms: Sql) -> Sql:

@@ -81,6 +81,10 @@ def summarise(study: Study, site: Site, settings: Settings, resolved: VariantFil
     return SiteAnswer(site.name, release.id, site.policy, summary, population, notes=notes, assembly=assembly)
 
 
+_NAMED_ONE_BY_ONE = 3
+"""How many genes without a variant get a sentence each; of a panel there may be a hundred."""
+
+
 def _caveats(study: Study, data: SiteData) -> Iterator[str]:
     """What a reader must know of this site's part: a sentence each, none about its people."""
     for word in sorted(data.unbound):
@@ -88,9 +92,12 @@ def _caveats(study: Study, data: SiteData) -> Iterator[str]:
     if study.variants is None:
         return
     store = data.variants()
-    for gene in study.variants.genes:
-        if store.query(VariantFilter(genes=(gene,)), ["key"]).is_empty():
-            yield f"{data.site} has no variant on a gene called {gene}."
+    unseen = store.unseen_genes(study.variants)
+    if len(unseen) > _NAMED_ONE_BY_ONE:
+        asked = len(study.variants.asked_genes)
+        yield f"{data.site} has no variant on {len(unseen):,} of the {asked:,} genes asked for: {', '.join(unseen)}."
+    else:
+        yield from (f"{data.site} has no variant on a gene called {gene}." for gene in unseen)
     if study.method in {"carriers", "burden"} and store.absence == "unknown":
         yield f"{data.site} lists only what was found: an allele nobody looked for counts as not carried there."
 

@@ -1,4 +1,4 @@
-"""Which alleles a question is about: by place, gene, impact, consequence, frequency, FILTER or key.
+"""Which alleles a question is about: by place, gene, gene panel, impact, consequence, frequency, FILTER or key.
 
 A `VariantFilter` is frozen and says the same thing in one way only, so that it can be hashed, signed and sent. All that it
 asks must hold of one allele; and what it asks of gene, impact and consequence must hold of the allele's effect on one gene: a
@@ -8,11 +8,14 @@ stop in TSC2 that lies downstream of PKD1 is not a high-impact variant in PKD1.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from nhsgen.errors import BadInput
 from nhsgen.genome import Region, chromosome, chromosome_order
 from nhsgen.variants.consequences import IMPACTS, consequence, impact
+from nhsgen.variants.genes import gene_name
+from nhsgen.variants.panels import ChosenGenes, Confidence, Panel
 
 __all__ = ["VariantFilter", "variants"]
 
@@ -22,7 +25,8 @@ class VariantFilter:
     """Which alleles; an empty field asks nothing, but `keys=()` is no allele at all.
 
     regions: an allele counts when the bases it speaks of, REF or up to INFO/END, overlap one of them.
-    genes: symbols or Ensembl gene ids.
+    genes: symbols or Ensembl gene ids; with panels, the names of their genes too (`asked_genes` tells what names one gene).
+    panels: which genes of which panels are among them, for whoever approves or repeats the question.
     consequences: Sequence Ontology terms; the most severe on a gene counts.
     keys: chrom-pos-ref-alt, as in the store's `key`.
     filters: values of VCF's FILTER, "." for a record that was not filtered.
@@ -43,13 +47,15 @@ class VariantFilter:
     max_af: float | None = None
     min_af: float | None = None
     af: Literal["annotation", "pooled"] = "annotation"
+    panels: tuple[ChosenGenes, ...] = ()
 
     def __post_init__(self) -> None:
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
 
         put("regions", tuple(sorted(set(self.regions), key=lambda r: (chromosome_order(r.chrom), r.start, r.end))))
-        put("genes", tuple(sorted({_gene(text) for text in self.genes})))
+        put("panels", tuple(sorted(set(self.panels), key=lambda chosen: (str(chosen), chosen.genes))))
+        put("genes", tuple(sorted({*map(_gene, self.genes), *self._of_panels})))
         put("impacts", tuple(sorted({impact(text) for text in self.impacts}, key=IMPACTS.index)))
         put("consequences", tuple(sorted({consequence(text) for text in self.consequences})))
         put("keys", None if self.keys is None else tuple(sorted({_key(text) for text in self.keys})))
@@ -72,6 +78,29 @@ class VariantFilter:
         """Of these genes only; a second call narrows nothing, it adds."""
         return replace(self, genes=(*self.genes, *genes))
 
+    def in_panel(self, panel: Panel, confidence: Confidence = "green") -> "VariantFilter":
+        """Only in the genes of a gene panel, as clinics use them.
+
+        confidence: how sure the panel must be that a gene causes the illness. "green", the default: sure enough to report on;
+            "amber": green and amber genes; "red": every gene that the panel lists. A plain list, or a panel from HPO, rates
+            nothing and is taken whole.
+
+        The question remembers the panel's name and version and the genes that were meant, so that another version of the panel
+        is another question. A gene is found by any name the panel gives it, its symbol or its Ensembl id: a file that knows it
+        by an older or newer symbol still answers. Repeats and regions that a panel lists beside its genes are not looked for.
+        A second panel, or `in_genes`, narrows nothing: it adds genes.
+
+        NotFound when the panel has no gene of that confidence: a question about no gene would be a question about all of them.
+
+        >>> from nhsgen.variants.panels import PanelGene
+        >>> genes = (PanelGene("NPHP1", "ENSG00000144061", "green"), PanelGene("INVS", None, "green"), PanelGene("GLIS2", None, "red"))
+        >>> ciliopathies = Panel("Renal ciliopathies", "3.2", "PanelApp", genes)
+        >>> damaging = variants(impact="high", max_af=0.001)
+        >>> damaging.in_panel(ciliopathies).describe().partition(" and a reference")[0]
+        'alleles with HIGH impact on 2 genes of Renal ciliopathies 3.2 (PanelApp, green)'
+        """
+        return replace(self, panels=(*self.panels, panel.chosen(confidence)))
+
     def in_region(self, *regions: str | Region) -> "VariantFilter":
         """In these regions only, written 1-based and closed: "16:2,088,708-2,135,898".
 
@@ -84,6 +113,26 @@ class VariantFilter:
     def rare(self, max_af: float, af: Literal["annotation", "pooled"] = "annotation") -> "VariantFilter":
         """Only alleles with a frequency of at most `max_af`."""
         return replace(self, max_af=max_af, af=af)
+
+    @property
+    def asked_genes(self) -> tuple[tuple[str, ...], ...]:
+        """Each gene asked for, once, with every name that it goes by; the symbol that its panel gives it comes first.
+
+        >>> VariantFilter(genes=("PKD1",), panels=(ChosenGenes("Toy", "1.0", "list", "", (("INVS", "ENSG00000119509"),)),)).asked_genes
+        (('INVS', 'ENSG00000119509'), ('PKD1',))
+        """
+        groups: dict[str, dict[str, None]] = {}
+        alone = ((gene,) for gene in self.genes)
+        for names in (*(names for chosen in self.panels for names in chosen.genes), *alone):
+            group = dict.fromkeys(name for known in names for name in groups.get(known, ()))
+            group |= dict.fromkeys(names)
+            groups |= dict.fromkeys(group, group)
+        return tuple(sorted({tuple(group) for group in groups.values()}))
+
+    @cached_property
+    def _of_panels(self) -> frozenset[str]:
+        """Every name of every gene of the panels."""
+        return frozenset(name for chosen in self.panels for names in chosen.genes for name in names)
 
     @property
     def needs_pooled_af(self) -> bool:
@@ -112,7 +161,7 @@ class VariantFilter:
         return replace(self.without_af(), keys=tuple(kept if self.keys is None else kept & set(self.keys)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain, complete, in one order; what is not asked is left out.
+        """Plain, complete, in one order; what is not asked is left out, and so are genes that a panel says already.
 
         >>> variants(consequence="missense", filters=["PASS"]).to_dict()
         {'consequences': ['missense_variant'], 'filters': ['PASS']}
@@ -120,8 +169,10 @@ class VariantFilter:
         plain: dict[str, Any] = {}
         for part in fields(self):
             value = getattr(self, part.name)
+            if part.name == "genes":
+                value = tuple(gene for gene in self.genes if gene not in self._of_panels)
             if value != part.default:
-                plain[part.name] = [str(item) for item in value] if isinstance(value, tuple) else value
+                plain[part.name] = [_plain(item) for item in value] if isinstance(value, tuple) else value
         return plain
 
     @classmethod
@@ -140,7 +191,11 @@ class VariantFilter:
                     f"the setting '{said}' is {'unknown' if name not in known else 'said twice'}",
                     f"use {', '.join(sorted(known))}",
                 )
-            if value is not None:
+            if value is None:
+                continue
+            if name == "panels":
+                parts[name] = _panels(value)
+            else:
                 parts[name] = value if name in {"af", "max_af", "min_af"} else _texts(said, value)
         parts["regions"] = tuple(Region.parse(text) for text in parts.get("regions", ()))
         return cls(**parts)
@@ -155,7 +210,9 @@ class VariantFilter:
             )
             if text
         )
-        touching = f" on {_or(self.genes)}" if self.genes and effect else f" in {_or(self.genes)}" if self.genes else ""
+        genes = [gene for gene in self.genes if gene not in self._of_panels]
+        genes += [f"{len(chosen.genes):,} gene{'s' * (len(chosen.genes) > 1)} of {chosen}" for chosen in self.panels]
+        touching = f" {'on' if effect else 'in'} {_or(genes)}" if genes else ""
         limits = " and ".join(
             text
             for text in (
@@ -172,7 +229,7 @@ class VariantFilter:
             having.append(f"FILTER {_or(self.filters)}")
         said = "alleles" if self.keys is None else f"{len(self.keys):,} given alleles"
         said += touching if not effect else ""
-        said += f" in {_or([str(region) for region in self.regions])}" if self.regions else ""
+        said += f" in {_places(self.regions)}" if self.regions else ""
         said += f" with {' and '.join(having)}" if having else ""
         return said if said != "alleles" else "all alleles"
 
@@ -228,16 +285,34 @@ def _bad(found: str, do_next: str) -> BadInput:
 
 
 def _gene(text: str) -> str:
-    """A gene as HGNC writes it: in capitals, but for the "orf" of open reading frames.
+    try:
+        return gene_name(text)
+    except BadInput as error:
+        raise _bad(error.found, error.do_next) from None
 
-    >>> _gene("pkd1"), _gene("C9ORF72"), _gene("Metazoa_SRP")
-    ('PKD1', 'C9orf72', 'Metazoa_SRP')
+
+def _plain(item: Any) -> Any:
+    return item.to_dict() if isinstance(item, ChosenGenes) else str(item)
+
+
+def _panels(value: object) -> tuple[ChosenGenes, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise _bad("'panels' is not a list of panels", "choose one with VariantFilter.in_panel")
+    return tuple(ChosenGenes.from_dict(item) for item in value)
+
+
+_LISTED = 10
+"""How many regions are said one by one: more come from the genes of a panel, and nobody reads them."""
+
+
+def _places(regions: Sequence[Region]) -> str:
     """
-    written = text.strip()
-    if not written or any(mark in written for mark in ", \t"):
-        raise _bad(f"'{text}' is not one gene", 'write it like "PKD1"')
-    written = written.upper() if written.islower() else written
-    return re.sub(r"^(C[0-9XY]+)ORF([0-9]+)$", r"\1orf\2", written)
+    >>> _places([Region("16", start, start + 50) for start in range(0, 2_000, 100)])
+    '20 regions from 16:1-50 to 16:1901-1950'
+    """
+    if len(regions) > _LISTED:
+        return f"{len(regions):,} regions from {regions[0]} to {regions[-1]}"
+    return _or([str(region) for region in regions])
 
 
 _KEY = re.compile(r"(?P<chrom>\S+?)[-:](?P<pos>[0-9]+)[-:](?P<ref>[A-Za-z]+)[-:](?P<alt>\S+)")

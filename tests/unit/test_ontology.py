@@ -41,3 +41,19 @@ def test_terms_are_found_by_their_words_and_by_near_misses() -> None:
     assert ontology.find("cyst renal", most=1) == [(RENAL_CYST, "Renal cyst")]
     assert (RENAL_CYST, "Renal cyst") in ontology.find("renl cyst")
     assert ontology.find("zzzzzz") == []
+
+
+def test_a_term_has_the_genes_of_all_narrower_terms() -> None:
+    cysts = set(ontology.genes(RENAL_CYST))
+    assert {"PKD1", "PKD2", "PKHD1"} <= cysts < set(ontology.genes(KIDNEY))
+    for narrower in ontology.descendants(RENAL_CYST):
+        assert set(ontology.genes(HPO(narrower))) <= cysts
+    assert "-" not in ontology.genes(KIDNEY)
+
+
+def test_a_term_written_by_name_is_refused_with_its_number() -> None:
+    assert ontology.term("hp:0000107") == RENAL_CYST
+    with pytest.raises(BadCode, match=r"did you mean .*HP:0000107 \(Renal cyst\)"):
+        ontology.term("renal cyst")
+    with pytest.raises(BadCode, match="write it like"):
+        ontology.term("zzzzzz")
