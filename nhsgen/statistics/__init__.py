@@ -5,6 +5,7 @@ counts       people by group
 carriers     people who carry, by gene, consequence or group
 frequencies  alleles in a cohort, when sites list different variants
 burden       cases against controls, gene by gene
+hardy        Hardy-Weinberg equilibrium: exact p and mid-p, autosomes and X
 methods      what each of them sends, as a table
 """
 
