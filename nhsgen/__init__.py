@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from nhsgen.lab import Lab, open
     from nhsgen.results import Released
     from nhsgen.studies import Study, run
-    from nhsgen.variants import variants
+    from nhsgen.variants import gene_table, hpo_panel, panel, variants
     from nhsgen.workspace import Workspace
 
 __version__ = "0.1.0"
@@ -80,7 +80,7 @@ _ROOMS = {
     "lab": ("Lab", "open"),
     "results": ("Released",),
     "studies": ("Study", "run"),
-    "variants": ("variants",),
+    "variants": ("gene_table", "hpo_panel", "panel", "variants"),
     "workspace": ("Workspace",),
 }  # fmt: skip
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
@@ -99,13 +99,16 @@ __all__ = [
     "codelist",
     "everyone",
     "family_role",
+    "gene_table",
     "hpo",
+    "hpo_panel",
     "icd10",
     "measurement",
     "observation",
     "omop",
     "opcs4",
     "open",
+    "panel",
     "run",
     "sex",
     "snomed",

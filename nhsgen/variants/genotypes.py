@@ -1,4 +1,4 @@
-"""The genotype columns: people's genotypes at one allele, packed into few bytes, and counted again under a mask.
+"""The genotype columns: people's genotypes at one allele in few bytes, and counted again under a mask.
 
 At one ALT allele a person's genotype is a *state* of one byte: the copies of that allele in the low two bits (3 when nothing
 was called), and above them what kind of zero or one it is (`HALF`, `HAPLOID`, `OTHER`). States become columns in one of two
@@ -12,28 +12,33 @@ and in both forms the exceptions, which are few:
 half_call   one of two alleles was called (./1, 0/.): it counts in AN as one; ./1 is also in one_copy
 other_alt   both were called, none is this allele, one at least is another ALT of the record: not homozygous reference
 haploid_set the number of the set of samples that have one allele here (X and Y of men, mitochondria); null for nobody
+
+packing.py writes them.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from numba import njit
+
+from nhsgen.variants.masks import lowest, ones
 
 __all__ = [
     "COUNTS",
     "GENOTYPE_COLUMNS",
-    "GenotypeRows",
+    "HALF",
+    "HAPLOID",
+    "MISSING",
+    "OTHER",
     "GenotypeTexts",
-    "HaploidSets",
-    "column_arrays",
     "copies",
     "count",
     "gt_bytes",
     "states",
+    "states_with_marks",
 ]
 
 Mask = npt.NDArray[np.bool_]
@@ -54,6 +59,16 @@ GENOTYPE_COLUMNS = pa.schema(
 
 # People of each kind, and alleles; what each is stands in schema.py.
 COUNTS = ("hom_ref", "het", "hom_alt", "other", "missing", "half", "haploid", "hemizygous", "ac", "an")
+
+
+def gt_bytes(samples: int) -> int:
+    """The length of one dense row: 2 bits a sample, padded to 8 bytes.
+
+    >>> gt_bytes(32), gt_bytes(33)
+    (8, 16)
+    """
+    return -(-samples // 32) * 8
+
 
 # -- From text to states ------------------------------------------------------------------------------------------------
 
@@ -118,102 +133,6 @@ def _state(first: int, second: int, allele: int) -> int:
     return copies | (OTHER if not copies and (first or second) else 0)
 
 
-class HaploidSets:
-    """The distinct sets of samples that are haploid somewhere, each kept once.
-
-    A man without a call at one place is still a man: sets that differ only in people without a call there are the same.
-    """
-
-    def __init__(self) -> None:
-        self.sets: list[Mask] = []
-
-    def number(self, row: States) -> int:
-        """The number of the set at this row, where somebody is haploid."""
-        called = (row & _COPIES) != MISSING
-        haploid = (row & HAPLOID) != 0
-        for number in range(len(self.sets) - 1, -1, -1):
-            if not ((self.sets[number] ^ haploid) & called).any():
-                return number
-        self.sets.append(haploid)
-        return len(self.sets) - 1
-
-
-# -- From states to columns ---------------------------------------------------------------------------------------------
-
-
-@dataclass
-class GenotypeRows:
-    """Rows of genotype columns, growing."""
-
-    samples: int
-    haploid_sets: HaploidSets
-    columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in GENOTYPE_COLUMNS.names})
-    counts: dict[str, list[int]] = field(default_factory=lambda: {name: [] for name in COUNTS})
-
-    def append(self, row: States) -> None:
-        """Add one row of states, one for each sample, with its counts."""
-        counts = _tally(np.bincount(row, minlength=32).tolist())
-        for name, value in counts.items():
-            self.counts[name].append(value)
-        listed = counts["ac"] - counts["hom_alt"] + counts["missing"]
-        dense = 4 * listed > gt_bytes(self.samples)
-        copies = row & _COPIES
-        self.columns["one_copy"].append(None if dense else np.flatnonzero(copies == 1))
-        self.columns["two_copies"].append(None if dense else np.flatnonzero(copies == 2))
-        self.columns["no_call"].append(None if dense else np.flatnonzero(copies == MISSING))
-        self.columns["gt"].append(_pack(copies) if dense else None)
-        self.columns["half_call"].append(np.flatnonzero(row & HALF) if counts["half"] else _NOBODY)
-        self.columns["other_alt"].append(np.flatnonzero(row & OTHER) if counts["other"] else _NOBODY)
-        self.columns["haploid_set"].append(self.haploid_sets.number(row) if counts["haploid"] else None)
-
-
-_NOBODY: Ints = np.empty(0, dtype=np.int64)
-
-
-def _tally(n: Sequence[int]) -> dict[str, int]:
-    """People of each kind, and alleles, from the number of people in each state."""
-    half, haploid = n[HALF] + n[HALF | 1], n[HAPLOID] + n[HAPLOID | 1]
-    full = n[0] + n[1] + n[2] + n[OTHER]
-    return {
-        "hom_ref": n[0], "het": n[1], "hom_alt": n[2], "other": n[OTHER], "missing": n[MISSING] + n[MISSING | HAPLOID],
-        "half": half, "haploid": haploid, "hemizygous": n[HAPLOID | 1],
-        "ac": n[1] + 2 * n[2] + n[HALF | 1] + n[HAPLOID | 1], "an": 2 * full + half + haploid,
-    }  # fmt: skip
-
-
-def gt_bytes(samples: int) -> int:
-    """The length of one dense row: 2 bits a sample, padded to 8 bytes.
-
-    >>> gt_bytes(32), gt_bytes(33)
-    (8, 16)
-    """
-    return -(-samples // 32) * 8
-
-
-def _pack(copies: npt.NDArray[Any]) -> bytes:
-    padded = np.zeros(gt_bytes(len(copies)) * 4, dtype=np.uint8)
-    padded[: len(copies)] = copies
-    four = padded.reshape(-1, 4)
-    packed: bytes = (four[:, 0] | four[:, 1] << 2 | four[:, 2] << 4 | four[:, 3] << 6).tobytes()
-    return packed
-
-
-def column_arrays(rows: GenotypeRows) -> list[pa.Array]:
-    """The rows as Arrow columns, in the order of `GENOTYPE_COLUMNS`."""
-    return [
-        _list_array(rows.columns[name.name]) if name.type == _LIST else pa.array(rows.columns[name.name], name.type)
-        for name in GENOTYPE_COLUMNS
-    ]
-
-
-def _list_array(lists: Sequence[Ints | None]) -> pa.Array:
-    lengths = [0 if numbers is None else len(numbers) for numbers in lists]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = np.concatenate([_NOBODY, *(numbers for numbers in lists if numbers is not None)]).astype(np.int32)
-    empty = pa.array([numbers is None for numbers in lists], pa.bool_())
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=empty)
-
-
 # -- From columns to answers --------------------------------------------------------------------------------------------
 
 
@@ -224,15 +143,15 @@ def count(table: pa.Table, mask: Mask, haploid_sets: Sequence[Mask]) -> dict[str
     hom_ref + het + hom_alt + other + missing + half + haploid is the size of the mask.
     """
     one, two, missing = _copies_under(table, mask)
-    half, half_with = _half_calls(table, mask)
+    other, half = (_listed(table[name], mask) for name in ("other_alt", "half_call"))
+    half_with = _half_calls_with(table, half, mask)
     haploid, hemizygous = np.zeros_like(one), np.zeros_like(one)
     numbers = table["haploid_set"].to_numpy(zero_copy_only=False)
-    for number in np.unique(numbers[~np.isnan(numbers)]) if len(numbers) else ():
+    for number in np.unique(numbers[~np.isnan(numbers)]) if table["haploid_set"].null_count < len(table) else ():
         at = np.flatnonzero(numbers == number)
         these = mask & haploid_sets[int(number)]
         of_one, _, of_none = _copies_under(table.take(pa.array(at)), these)
         haploid[at], hemizygous[at] = these.sum() - of_none, of_one
-    other = _sum_lists(table["other_alt"], mask)
     het = one - half_with - hemizygous
     hom_ref = mask.sum() - missing - het - two - other - half - haploid
     return {
@@ -244,34 +163,39 @@ def count(table: pa.Table, mask: Mask, haploid_sets: Sequence[Mask]) -> dict[str
 
 def copies(table: pa.Table, mask: Mask) -> tuple[Ints, Ints, Ints]:
     """Who carries: row number, sample number and copies (1 or 2), for the people of `mask`, by row and then by sample."""
-    found = [(*_entries(table[name], mask), number) for name, number in (("one_copy", 1), ("two_copies", 2))]
     dense = _dense_rows(table)
-    for piece in np.array_split(dense, max(1, len(dense) // 256)):
-        decoded = states(table.take(pa.array(piece)), len(mask))
-        for number in (1, 2):
-            at, who = np.nonzero((decoded == number) & mask)
-            found.append((piece[at], who, number))
-    rows = np.concatenate([at for at, _, _ in found])
-    people = np.concatenate([who for _, who, _ in found])
-    number_of = np.concatenate([np.full(len(at), number, dtype=np.int64) for at, _, number in found])
-    order = np.lexsort((people, rows))
-    return rows[order], people[order], number_of[order]
+    words = _gt_matrix(table, len(mask)) if len(dense) else np.zeros((0, 0), dtype=np.uint64)
+    lists = [_parts(table[name]) for name in ("one_copy", "two_copies")]
+    size = int(sum(len(values) for _, values in lists)) + _count_copies(words, _pack(mask))
+    at, who, number = (np.empty(size, dtype=np.int64) for _ in range(3))
+    row_of_dense = np.full(len(table), -1, dtype=np.int64)
+    row_of_dense[dense] = np.arange(len(dense))
+    found = _list_copies(row_of_dense, words, _pack(mask), mask, *lists[0], *lists[1], at, who, number)
+    return at[:found], who[:found], number[:found]
 
 
 def states(table: pa.Table, samples: int) -> States:
     """The copies of each sample at each row, rows x samples: 0, 1, 2, or 3 where nothing was called."""
     decoded = np.zeros((len(table), samples), dtype=np.uint8)
-    everyone = np.ones(samples, dtype=bool)
     for name, number in (("one_copy", 1), ("two_copies", 2), ("no_call", MISSING)):
-        at, who = _entries(table[name], everyone)
+        at, who = _entries(table[name])
         decoded[at, who] = number
     dense = _dense_rows(table)
     if len(dense):
-        packed = _gt_matrix(table, samples).view(np.uint8)
-        decoded[dense] = ((packed[:, :, None] >> np.array([0, 2, 4, 6], dtype=np.uint8)) & 3).reshape(len(dense), -1)[
-            :, :samples
-        ]
+        _unpack(_gt_matrix(table, samples).view(np.uint8), dense, decoded)
     return decoded
+
+
+def states_with_marks(table: pa.Table, samples: int, haploid_sets: Sequence[Mask]) -> States:
+    """The states of each sample at each row, rows x samples: copies and the marks HALF, HAPLOID and OTHER."""
+    marked = states(table, samples)
+    for name, mark in (("half_call", HALF), ("other_alt", OTHER)):
+        at, who = _entries(table[name])
+        marked[at, who] |= mark
+    for row, number in enumerate(table["haploid_set"].to_pylist()):
+        if number is not None:
+            marked[row, haploid_sets[number]] |= HAPLOID
+    return marked
 
 
 def _dense_rows(table: pa.Table) -> npt.NDArray[np.intp]:
@@ -279,50 +203,135 @@ def _dense_rows(table: pa.Table) -> npt.NDArray[np.intp]:
 
 
 def _gt_matrix(table: pa.Table, samples: int) -> npt.NDArray[np.uint64]:
-    """The dense rows as (rows x words of 32 samples)."""
+    """The dense rows as (rows x words of 32 samples): a view, for null rows take no bytes."""
     column = table["gt"].combine_chunks()
-    # Null rows take no bytes, so the dense rows lie one after the other: a view, not a copy.
     offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset : column.offset + len(column) + 1]
     data = np.frombuffer(column.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
     return data.reshape(-1, gt_bytes(samples)).view("<u8")
 
 
+def _pack(mask: Mask) -> npt.NDArray[np.uint64]:
+    """The mask in the layout of a dense row: the low bit of each sample's two."""
+    bits = np.zeros((gt_bytes(len(mask)) * 4, 2), dtype=np.uint8)
+    bits[: len(mask), 0] = mask
+    return np.packbits(bits, axis=None, bitorder="little").view("<u8")
+
+
+def _parts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Where the entries of each list begin, and one more; all entries."""
+    lists = column.combine_chunks()
+    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+    if not len(lists):
+        return np.zeros(1, dtype=np.int32), np.empty(0, dtype=np.int32)
+    return lists.offsets.to_numpy(), lists.values.to_numpy(zero_copy_only=False)
+
+
+def _entries(column: pa.ChunkedArray) -> tuple[Ints, npt.NDArray[np.int32]]:
+    """Row number and sample number of every entry of a list column."""
+    offsets, values = _parts(column)
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)), values[offsets[0] : offsets[-1]]
+
+
 def _copies_under(table: pa.Table, mask: Mask) -> tuple[Ints, Ints, Ints]:
     """People of `mask` with one copy, with two, and with no call, at each row."""
-    one, two, missing = (_sum_lists(table[name], mask) for name in ("one_copy", "two_copies", "no_call"))
+    one, two, missing = (_listed(table[name], mask) for name in ("one_copy", "two_copies", "no_call"))
     dense = _dense_rows(table)
     if len(dense):
-        words = _gt_matrix(table, len(mask))
-        people = np.frombuffer(_pack(mask), dtype="<u8")
-        low, high = words & people, (words >> np.uint64(1)) & people
-        both = low & high
-        for answer, bits in ((one, low ^ both), (two, high ^ both), (missing, both)):
-            answer[dense] = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+        counted = np.empty((len(dense), 3), dtype=np.int64)
+        _count_dense(_gt_matrix(table, len(mask)), _pack(mask), counted)
+        one[dense], two[dense], missing[dense] = counted.T
     return one, two, missing
 
 
-def _half_calls(table: pa.Table, mask: Mask) -> tuple[Ints, Ints]:
-    """Half-called people of `mask` at each row, and how many of them carry the allele."""
-    half = _sum_lists(table["half_call"], mask)
+def _listed(column: pa.ChunkedArray, mask: Mask) -> Ints:
+    """How many entries of each list are in `mask`."""
+    offsets, values = _parts(column)
+    answer = np.zeros(len(offsets) - 1, dtype=np.int64)
+    if offsets[-1] > offsets[0]:
+        _count_listed(offsets, values, mask, answer)
+    return answer
+
+
+def _half_calls_with(table: pa.Table, half: Ints, mask: Mask) -> Ints:
+    """Of the half-called people of `mask` at each row, how many carry the allele."""
     carrying = np.zeros_like(half)
     touched = np.flatnonzero(half)
     if len(touched):
         some = table.take(pa.array(touched))
-        at, who = _entries(some["half_call"], mask)
-        np.add.at(carrying, touched[at], states(some, len(mask))[at, who] == 1)
-    return half, carrying
+        at, who = _entries(some["half_call"])
+        with_it = (states(some, len(mask))[at, who] == 1) & mask[who]
+        np.add.at(carrying, touched[at], with_it)
+    return carrying
 
 
-def _entries(column: pa.ChunkedArray, mask: Mask) -> tuple[Ints, Ints]:
-    """Row number and sample number of every entry of a list column that is in `mask`."""
-    lists = column.combine_chunks()
-    lengths = np.nan_to_num(lists.value_lengths().to_numpy(zero_copy_only=False)).astype(np.int64)
-    who = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
-    at = np.repeat(np.arange(len(lists)), lengths)
-    return at[mask[who]], who[mask[who]]
+# -- Kernels ------------------------------------------------------------------------------------------------------------
+
+_ONE = np.uint64(1)
+_LOW = np.uint64(0x5555555555555555)
 
 
-def _sum_lists(column: pa.ChunkedArray, mask: Mask) -> Ints:
-    """How many entries of each list are in `mask`."""
-    at, _ = _entries(column, mask)
-    return np.bincount(at, minlength=len(column)).astype(np.int64)
+@njit(cache=True, nogil=True)
+def _count_dense(words, people, counted):  # type: ignore[no-untyped-def]
+    """One copy, two copies and no call at each dense row, for the people whose low bits are set in `people`."""
+    for row in range(words.shape[0]):
+        one, two, both = 0, 0, 0
+        for i in range(words.shape[1]):
+            low, high = words[row, i] & people[i], (words[row, i] >> _ONE) & people[i]
+            one += ones(low & ~high)
+            two += ones(high & ~low)
+            both += ones(low & high)
+        counted[row, 0], counted[row, 1], counted[row, 2] = one, two, both
+
+
+@njit(cache=True, nogil=True)
+def _count_listed(offsets, values, mask, answer):  # type: ignore[no-untyped-def]
+    for row in range(offsets.size - 1):
+        inside = 0
+        for i in range(offsets[row], offsets[row + 1]):
+            inside += mask[values[i]]
+        answer[row] = inside
+
+
+@njit(cache=True, nogil=True)
+def _unpack(packed, rows, decoded):  # type: ignore[no-untyped-def]
+    for i in range(rows.size):
+        for who in range(decoded.shape[1]):
+            decoded[rows[i], who] = (packed[i, who >> 2] >> np.uint8(2 * (who & 3))) & 3
+
+
+@njit(cache=True, nogil=True)
+def _count_copies(words, people):  # type: ignore[no-untyped-def]
+    """How many people carry, over all dense rows."""
+    total = 0
+    for row in range(words.shape[0]):
+        for i in range(words.shape[1]):
+            total += ones((words[row, i] ^ (words[row, i] >> _ONE)) & people[i])
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _list_copies(  # type: ignore[no-untyped-def]
+    row_of_dense, words, people, mask, one_at, one, two_at, two, at, who, number
+):
+    found = 0
+    for row in range(row_of_dense.size):
+        dense = row_of_dense[row]
+        if dense >= 0:
+            for i in range(words.shape[1]):
+                bits = (words[dense, i] ^ (words[dense, i] >> _ONE)) & people[i]
+                while bits:
+                    place = lowest(bits)
+                    bits &= bits - _ONE
+                    at[found], who[found] = row, 32 * i + place // 2
+                    number[found] = 1 if (words[dense, i] >> np.uint64(place)) & _ONE else 2
+                    found += 1
+            continue
+        i, j, i_end, j_end = one_at[row], two_at[row], one_at[row + 1], two_at[row + 1]
+        while i < i_end or j < j_end:  # both ascend: one after the other, the lower first
+            first = j >= j_end or (i < i_end and one[i] < two[j])
+            sample = one[i] if first else two[j]
+            if mask[sample]:
+                at[found], who[found], number[found] = row, sample, 1 if first else 2
+                found += 1
+            i, j = i + first, j + (not first)
+    return found

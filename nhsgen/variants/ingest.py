@@ -1,40 +1,55 @@
 """From VCF and BCF files to a store: one row for each ALT allele, sorted, its genotypes packed, its effects typed.
 
-A store is a folder of three files, the same bytes for the same input:
+A store is a folder, the same bytes for the same input, however many workers made it:
 
-variants.parquet   one row an allele (`schema.COLUMNS`), in order of chromosome, position, REF, ALT
-samples.parquet    number and name of each sample, and the numbers of the haploid sets it belongs to
-store.json         what the two are, where they came from, and their sha256
+variants/*.parquet  one row an allele (`schema.COLUMNS`), in order of chromosome, position, REF, ALT over all files
+index.parquet       each row group: where it is, which places and genes it holds, what its bytes add up to (`schema.INDEX`)
+samples.parquet     number and name of each sample, and the numbers of the haploid sets it belongs to
+blocks.parquet      stretches where a gVCF says that people are homozygous reference; only when there are any
+store.json          what the others are, where they came from, what was odd, and their sha256
 
-It is built beside its place and appears whole or not at all.
+Plan, part, finish: every file is divided into parts at places that its own bytes tell; workers read a part each, apart from us
+and from each other, and write its rows; then the parts are put in order. All is built beside its place and appears whole or
+not at all.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nhsgen import durable
+from nhsgen.compute import WorkerDied, mapped
 from nhsgen.errors import BadFile, BadInput, NotAllowed
-from nhsgen.genome import Assembly, chromosome, chromosome_order, detect_assembly
+from nhsgen.genome import Assembly, chromosome_order, detect_assembly
 from nhsgen.progress import track
-from nhsgen.variants.consequences import Annotation, Effect, find_annotation
-from nhsgen.variants.genotypes import GenotypeRows, GenotypeTexts, HaploidSets, column_arrays
-from nhsgen.variants.reading import Header, Record, VariantFile, open_variants
-from nhsgen.variants.schema import COLUMNS, EFFECT, SAMPLES, SCHEMA_VERSION
+from nhsgen.settings import Settings
+from nhsgen.variants.batches import Words
+from nhsgen.variants.bcf_batch import words_of
+from nhsgen.variants.consequences import Annotation, find_annotation
+from nhsgen.variants.headers import Header
+from nhsgen.variants.opening import Opened, divide, open_file
+from nhsgen.variants.parts import Part, Report, WrongRecord, read_part
+from nhsgen.variants.rows import ROW_GROUP, RowWriter, checks_of, sorted_rows
+from nhsgen.variants.schema import BLOCKS, INDEX, SAMPLES, SCHEMA_VERSION
+from nhsgen.variants.store_files import footer_check
 
 __all__ = ["ingest"]
 
-ROW_GROUP = 1_000
-_BATCH = 4_096
 _SORT_IN_MEMORY = 250_000
 """Alleles of files out of order that are sorted in memory; more are refused."""
+
+_SEND = "have it sent again"
 
 
 def ingest(
@@ -44,12 +59,21 @@ def ingest(
     assembly: Assembly | str | None = None,
     annotation: str | None = None,
     absence: Literal["reference", "unknown"] = "unknown",
+    min_dp: int | None = None,
+    min_gq: int | None = None,
+    reference: str | Path | None = None,
+    workers: str = "processes",
+    settings: Settings | None = None,
 ) -> dict[str, Any]:
     """Read VCF or BCF files of the same samples into one new store at `out`; what it holds, as `VariantStore.info` says it.
 
     assembly: needed only where the headers do not tell; BadFile when they tell otherwise.
     annotation: "CSQ", "ANN" or "BCSQ"; BadFile when a file has none of that kind. Left out, whatever the files have is read.
     absence: what it means that a variant is not listed: "reference" for a joint call set, else "unknown".
+    min_dp, min_gq: a genotype whose FORMAT DP or GQ is lower counts as not called; one without keeps its call.
+    reference: a FASTA file; keys are then left-aligned, and a REF that is not the reference's is refused.
+    workers: "processes", apart from us and limited in memory; "threads"; or a Dask scheduler's address, whose workers must see
+    the same files.
     BadFile, with file and line, for whatever is wrong with a file; NotAllowed when `out` exists.
     """
     paths, target = [Path(file) for file in files], Path(out)
@@ -59,14 +83,31 @@ def ingest(
         raise BadInput("making a variant store", f"absence '{absence}' is unknown", "say 'reference' or 'unknown'")
     if target.exists():
         raise _taken(target)
+    options = {
+        "annotation": annotation,
+        "row_group": ROW_GROUP,
+        "min_dp": min_dp,
+        "min_gq": min_gq,
+        "reference": reference,
+    }
+    how = _How(_named(assembly), absence, options, workers, settings or Settings.read())
     with durable.building(target.parent) as room:
         build, scratch = room / "store", room / "scratch"
         build.mkdir()
         scratch.mkdir()
-        info = _build(paths, build, scratch, _named(assembly), annotation, absence)
+        info = _build(paths, build, scratch, how)
         if not durable.publish(build, target, last="store.json"):
             raise _taken(target)
     return info
+
+
+@dataclass(frozen=True)
+class _How:
+    assembly: Assembly | None
+    absence: str
+    options: dict[str, Any]
+    workers: str
+    settings: Settings
 
 
 def _named(assembly: Assembly | str | None) -> Assembly | None:
@@ -82,56 +123,65 @@ def _taken(target: Path) -> NotAllowed:
     return NotAllowed("making a variant store", f"{target.name} is already there", "choose another place for the store")
 
 
-def _build(
-    paths: Sequence[Path], build: Path, scratch: Path, assembly: Assembly | None, annotation: str | None, absence: str
-) -> dict[str, Any]:
-    samples, known = _agree(paths, assembly)
-    rows = _Rows(scratch)
-    kinds = set()
-    for path in paths:
-        with open_variants(path) as file:
-            reader = find_annotation(file.header.info, annotation, path.name)
-            kinds.add(reader.kind)
-            rows.read(file, reader)
+def _build(paths: Sequence[Path], build: Path, scratch: Path, how: _How) -> dict[str, Any]:
+    opened = [open_file(path) for path in paths]
+    samples, assembly = _agree(opened, how.assembly)
+    annotations = [_annotation(file, how.options["annotation"]) for file in opened]
+    parts = _plan(opened, annotations, scratch, how.options)
+    reports = _read(opened, parts, how)
     with durable.storage("writing the variants", build):
-        contigs = _write_variants(rows.finish(), build / "variants.parquet")
-        _write_samples(samples, rows.haploid_sets, build / "samples.parquet")
+        stored = _Stored(build, len(samples))
+        with _naming(_shown(opened)):
+            _put_in_order(opened, parts, reports, stored)
+        stored.write(samples, reports, parts)
     info: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "assembly": str(known),
-        "absence": absence,
-        "annotation": "+".join(sorted(kind for kind in kinds if kind)) or None,
+        "assembly": str(assembly),
+        "absence": how.absence,
+        "annotation": "+".join(sorted({each.kind for each in annotations if each.kind})) or None,
         "samples": len(samples),
-        "records": rows.records,
-        "records_without_alt": rows.records_without_alt,
-        "alleles": sum(contig["alleles"] for contig in contigs),
-        "contigs": contigs,
-        "sources": [{"file": path.name, "sha256": durable.hash_of(path)} for path in paths],
-        "options": {"annotation": annotation, "row_group": ROW_GROUP},
-        "sha256": {name: durable.hash_of(build / name) for name in ("variants.parquet", "samples.parquet")},
+        "records": sum(report.records for report in reports),
+        "records_without_alt": sum(report.without_alt for report in reports),
+        "alleles": sum(contig["alleles"] for contig in stored.contigs),
+        "contigs": stored.contigs,
+        "sources": [{"file": file.path.name, "sha256": durable.hash_of(file.path)} for file in opened],
+        "options": how.options | {"reference": _fingerprint(how.options["reference"])},
+        "notes": [
+            {"file": file.path.name, "line": entry["line"], "found": entry["found"]}
+            for file in opened
+            for entry in file.notes.entries
+        ],
+        "parts": stored.parts,
+        "sha256": stored.hashes,
     }
     with durable.storage("writing the store's description", build):
         (build / "store.json").write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return info
 
 
-def _agree(paths: Sequence[Path], assembly: Assembly | None) -> tuple[tuple[str, ...], Assembly]:
+def _fingerprint(reference: str | Path | None) -> dict[str, str] | None:
+    if reference is None:
+        return None
+    return {"file": Path(reference).name, "sha256": durable.hash_of(Path(reference))}
+
+
+# -- Plan ---------------------------------------------------------------------------------------------------------------
+
+
+def _agree(opened: Sequence[Opened], assembly: Assembly | None) -> tuple[tuple[str, ...], Assembly]:
     """The samples and the assembly that all files share, from their headers alone: a long read should not end in a quarrel."""
-    samples: tuple[str, ...] | None = None
-    for path in paths:
-        with open_variants(path) as file:
-            header = file.header
-        samples = header.samples if samples is None else samples
-        if header.samples != samples:
-            same = set(header.samples) == set(samples)
+    samples = opened[0].header.samples
+    for file in opened:
+        if file.header.samples != samples:
+            same = set(file.header.samples) == set(samples)
             raise BadFile(
                 "making one store of several files",
                 "its samples stand in another order" if same else "its samples are not those of the first file",
                 "put the samples in one order" if same else "make a store for each set of samples",
-                file=path.name,
+                file=file.path.name,
             )
-        assembly = _assembly(path, header, assembly)
-    if samples is None or assembly is None:
+        assembly = _assembly(file.path, file.header, assembly)
+    if assembly is None:
         raise BadInput(
             "making a variant store", "no header tells the assembly", "say assembly='GRCh37' or assembly='GRCh38'"
         )
@@ -151,218 +201,214 @@ def _assembly(path: Path, header: Header, given: Assembly | None) -> Assembly | 
     return found or given
 
 
-# -- Reading: records become rows ---------------------------------------------------------------------------------------
+def _annotation(file: Opened, kind: str | None) -> Annotation:
+    described = {name: declared.description for name, declared in file.header.info.items()}
+    return find_annotation(described, kind, file.path.name)
 
 
-_PLAIN: tuple[str, ...] = (
-    "chrom", "pos", "end", "ref", "alt", "id", "qual", "filter", "allele", "n_alleles", "info_ac", "info_an", "af",
-    "clinvar", *EFFECT.names, "genes",
-)  # fmt: skip
-"""The columns of a row that say what the allele is; the others say who has it."""
+def _plan(
+    opened: Sequence[Opened], annotations: Sequence[Annotation], scratch: Path, options: dict[str, Any]
+) -> list[Part]:
+    low_dp, low_gq = (-1 if options[name] is None else int(options[name]) for name in ("min_dp", "min_gq"))
+    reference = None if options["reference"] is None else Path(options["reference"])
+    parts: list[Part] = []
+    for source, (file, annotation) in enumerate(zip(opened, annotations, strict=True)):
+        words = None if file.is_text else _words(file)
+        for stretch in divide(file):
+            out = scratch / f"{len(parts)}.parquet"
+            parts.append(Part(stretch, source, file.header, annotation, out, low_dp, low_gq, reference, words))
+    return parts
+
+
+def _words(file: Opened) -> Words:
+    try:
+        return words_of(file.header_text)
+    except ValueError as error:
+        raise BadFile("reading variants", "its BCF header cannot be read", _SEND, file=file.path.name) from error
+
+
+# -- Part ---------------------------------------------------------------------------------------------------------------
+
+
+def _read(opened: Sequence[Opened], parts: Sequence[Part], how: _How) -> list[Report]:
+    """Have every part read; what was found, its lines numbered as in the file."""
+    reports: list[Report] = []
+    done = [0] * len(opened)
+    answers = mapped(read_part, parts, workers=how.workers, settings=how.settings)
+    shown = track(answers, f"reading {_shown(opened)}", len(parts))
+    for part in parts:
+        file = opened[part.source]
+        before = (file.header.lines if file.is_text else 0) + done[part.source]
+        with _naming(file.path.name), _in_file(file, before):
+            report = next(shown)
+        if reports and parts[len(reports) - 1].source == part.source:
+            _follows(file, reports[-1], report)
+        file.notes.merge(report.notes, before)
+        done[part.source] += report.records
+        reports.append(report)
+    for file in opened:
+        order = [report for part, report in zip(parts, reports, strict=True) if opened[part.source] is file]
+        if not (all(report.as_read for report in order) and _are_in_order(order)):
+            file.notes.add(None, "its records are not in order of chromosome and position, and were sorted")
+    return reports
+
+
+def _shown(opened: Sequence[Opened]) -> str:
+    return opened[0].path.name if len(opened) == 1 else f"{len(opened)} files"
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Say which file it is of which something bad is said by those who know only its rows."""
+    try:
+        yield
+    except BadFile as error:
+        if error.file is not None:
+            raise
+        raise BadFile(error.tried, error.found, error.do_next, file=name, line=error.line) from error
+
+
+@contextmanager
+def _in_file(file: Opened, before: int) -> Iterator[None]:
+    """Say of what a worker found where in the file it is."""
+    try:
+        yield
+    except WrongRecord as wrong:
+        line = None if wrong.number is None else before + wrong.number
+        found = wrong.found if file.is_text or line is None else f"in record {line:,}, {wrong.found}"
+        raise BadFile(
+            "reading variants", found, wrong.do_next, file=file.path.name, line=line if file.is_text else None
+        ) from wrong
+    except WorkerDied as died:
+        how = signal.Signals(-died.status).name if died.status < 0 else f"exit status {died.status}"
+        raise BadFile(
+            "reading variants", f"it broke the process that read it ({how})", _SEND, file=file.path.name
+        ) from died
+    except MemoryError as error:
+        raise BadFile(
+            "reading variants", "it asks for more memory than any sound file does", _SEND, file=file.path.name
+        ) from error
+
+
+def _follows(file: Opened, before: Report, after: Report) -> None:
+    """Two parts of a BCF must meet at one record: where it is found by its look alone."""
+    if before.end is not None and after.begin is not None and before.end != after.begin:
+        raise BadFile("reading variants", "its records do not follow each other", _SEND, file=file.path.name)
+
+
+# -- Finish -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class _Batch:
-    """Rows of one chromosome, in the order they were read."""
+class _Stored:
+    """The files of the store as they come to their places."""
 
-    genotypes: GenotypeRows
-    columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _PLAIN})
+    build: Path
+    samples: int
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    index: list[dict[str, Any]] = field(default_factory=list)
+    contigs: list[dict[str, Any]] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+    sets: dict[bytes, int] = field(default_factory=dict)  # bits of each haploid set, and its number
 
-    def __len__(self) -> int:
-        return len(self.columns["pos"])
+    def __post_init__(self) -> None:
+        (self.build / "variants").mkdir()
 
-    def table(self) -> pa.Table:
-        counts = self.genotypes.counts
-        plain = {name: self.columns[name] for name in _PLAIN} | counts
-        arrays = [pa.array(plain[name], COLUMNS.field(name).type) for name in COLUMNS.names if name in plain]
-        return _sorted(pa.Table.from_arrays([*arrays, *column_arrays(self.genotypes)], schema=COLUMNS))
+    def add(self, path: Path, sha256: str, index: Sequence[dict[str, Any]], contigs: Sequence[dict[str, Any]],
+            haploid_sets: Sequence[int]) -> None:  # fmt: skip
+        """Move a file of rows to its place, behind those that are there."""
+        name, number = f"variants/{len(self.parts):05d}.parquet", len(self.parts)
+        shutil.move(path, self.build / name)
+        self.hashes[name] = sha256
+        rows = sum(entry["rows"] for entry in index)
+        footer = footer_check(self.build / name)
+        self.parts.append({"file": name, "rows": rows, "footer": footer, "haploid_sets": list(haploid_sets)})
+        self.index.extend(entry | {"part": number} for entry in index)
+        for contig in contigs:
+            if self.contigs and self.contigs[-1]["chrom"] == contig["chrom"]:
+                self.contigs[-1] |= {"alleles": self.contigs[-1]["alleles"] + contig["alleles"], "last": contig["last"]}
+            else:
+                self.contigs.append(dict(contig))
 
+    def numbers(self, report: Report) -> list[int]:
+        """The store's number of each haploid set of a part."""
+        rows = [] if report.haploid_sets is None else [row.tobytes() for row in report.haploid_sets]
+        return [self.sets.setdefault(row, len(self.sets)) for row in rows]
 
-@dataclass(frozen=True)
-class _Piece:
-    """A batch on disk; sorted by where it begins, pieces follow each other unless the files were out of order."""
-
-    path: Path
-    place: tuple[tuple[int, str], int]
-    last: int
-    rows: int
-
-
-class _Rows:
-    """All rows of all files, on disk until they can be put in order."""
-
-    def __init__(self, scratch: Path) -> None:
-        self.scratch = scratch
-        self.haploid_sets = HaploidSets()
-        self.records = self.records_without_alt = 0
-        self._texts = GenotypeTexts()
-        self._pieces: list[_Piece] = []
-
-    def read(self, file: VariantFile, annotation: Annotation) -> None:
-        """Add the records of one file."""
-        batch, contig, pos, done = self._new_batch(file), "", 0, set()
-        for record in track(file.records, f"reading {file.path.name}"):
-            self.records += 1
-            self.records_without_alt += not record.alts
-            if record.contig in done:
-                raise file.wrong(record, "its chromosome was left and is met again", "sort the file with bcftools sort")
-            # Rows of one position stay together, so that sorting a batch sorts the position.
-            if record.contig != contig or (len(batch) >= _BATCH and record.pos != pos):
-                self._keep(batch)
-                batch = self._new_batch(file)
-            if record.contig != contig:
-                done.add(contig)
-            contig, pos = record.contig, record.pos
-            try:
-                self._add(batch, record, annotation)
-            except ValueError as error:
-                raise file.wrong(record, str(error)) from error
-        self._keep(batch)
-
-    def finish(self) -> Iterator[pa.Table]:
-        """The rows in order, in tables."""
-        pieces = sorted(self._pieces, key=lambda piece: piece.place)
-        apart = all(one.place[0] != other.place[0] or one.last < other.place[1] for one, other in pairwise(pieces))
-        if apart:
-            return (_load(piece) for piece in pieces)
-        total = sum(piece.rows for piece in pieces)
-        if total > _SORT_IN_MEMORY:
-            raise BadFile(
-                "putting the variants in order",
-                f"the files are not sorted, and {total:,} alleles are too many to sort here",
-                "sort them by position with bcftools sort",
-            )
-        return iter([_sorted(pa.concat_tables([_load(piece) for piece in pieces]))])
-
-    def _new_batch(self, file: VariantFile) -> _Batch:
-        return _Batch(GenotypeRows(len(file.header.samples), self.haploid_sets))
-
-    def _keep(self, batch: _Batch) -> None:
-        if not len(batch):
-            return
-        path = self.scratch / f"{len(self._pieces)}.arrow"
-        chrom, positions = batch.columns["chrom"][0], batch.columns["pos"]
-        with durable.storage("setting variants aside", path), pa.ipc.new_file(path, COLUMNS) as writer:
-            writer.write_table(batch.table())
-        self._pieces.append(_Piece(path, (chromosome_order(chrom), min(positions)), max(positions), len(batch)))
-
-    def _add(self, batch: _Batch, record: Record, annotation: Annotation) -> None:
-        """One row for each ALT of the record."""
-        if not record.alts:
-            return
-        numbers = np.fromiter(
-            map(self._texts.__getitem__, record.genotypes), dtype=np.int32, count=len(record.genotypes)
+    def write(self, names: Sequence[str], reports: Sequence[Report], parts: Sequence[Part]) -> None:
+        """Write what stands beside the rows."""
+        belongs = np.zeros((len(self.sets), self.samples), dtype=np.uint8)
+        for row, number in self.sets.items():
+            belongs[number] = np.unpackbits(np.frombuffer(row, dtype=np.uint8), count=self.samples)
+        samples = pa.table(
+            [range(len(names)), list(names), [np.flatnonzero(column) for column in belongs.T] or []], schema=SAMPLES
         )
-        if self._texts.largest(np.unique(numbers).tolist()) > len(record.alts):
-            raise ValueError(f"a genotype names an allele that the record, of {len(record.alts)} ALT, has not")
-        claimed_ac = _claimed(record, "AC", len(record.alts))
-        claimed_an = _claimed(record, "AN", 1)[0]
-        notes = annotation.read(record.info, record.ref, record.alts, record.pos)
-        for allele, (alt, (effects, frequency, clinvar)) in enumerate(zip(record.alts, notes, strict=True), 1):
-            batch.genotypes.append(self._texts.states(allele)[numbers])
-            worst = effects[0] if effects else None
-            for name, value in {
-                "chrom": chromosome(record.contig), "pos": record.pos, "end": record.end,
-                "ref": record.ref, "alt": alt, "id": _nth(record.id, allele, len(record.alts)), "qual": record.qual,
-                "filter": record.filter, "allele": allele, "n_alleles": len(record.alts),
-                "info_ac": claimed_ac[allele - 1], "info_an": claimed_an, "af": frequency, "clinvar": clinvar,
-                **{part: getattr(worst, part, None) for part in EFFECT.names},
-                "genes": [_effect(effect) for effect in effects],
-            }.items():  # fmt: skip
-                batch.columns[name].append(value)
+        self._table("samples.parquet", samples)
+        self._table("index.parquet", pa.Table.from_pylist(self.index, schema=INDEX))
+        blocks = [
+            pq.read_table(part.out.with_suffix(".blocks"))
+            for part, report in zip(parts, reports, strict=True)
+            if report.blocks
+        ]
+        if blocks:
+            self._table("blocks.parquet", _sorted_blocks(pa.concat_tables(blocks)))
+
+    def _table(self, name: str, table: pa.Table) -> None:
+        pq.write_table(table, self.build / name, compression="zstd", write_page_checksum=True, store_schema=False)
+        self.hashes[name] = durable.hash_of(self.build / name)
 
 
-def _effect(effect: Effect) -> dict[str, str | None]:
-    return {name: getattr(effect, name) for name in EFFECT.names}
+def _sorted_blocks(table: pa.Table) -> pa.Table:
+    chroms, pos = table["chrom"].to_pylist(), table["pos"].to_pylist()
+    order = sorted(range(len(table)), key=lambda row: (chromosome_order(chroms[row]), pos[row]))
+    return table.take(pa.array(order, pa.int64())).cast(BLOCKS)
 
 
-def _nth(name: str | None, allele: int, alleles: int) -> str | None:
-    """A record that has as many ids as ALTs names each of them (as 1000 Genomes does); else all ids are each one's."""
-    ids = name.split(";") if name else []
-    return ids[allele - 1] if len(ids) == alleles else name
+def _extent(report: Report) -> tuple[tuple[tuple[int, str], int], tuple[tuple[int, str], int]]:
+    """Where the rows of a part in order begin and end."""
+    first, last = report.contigs[0], report.contigs[-1]
+    return (chromosome_order(first["chrom"]), first["first"]), (chromosome_order(last["chrom"]), last["last"])
 
 
-def _claimed(record: Record, name: str, values: int) -> list[int | None]:
-    """A count that the file claims in INFO; None where it claims nothing."""
-    if name not in record.info:
-        return [None] * values
-    texts = record.info[name].split(",")
-    if texts == ["."]:
-        return [None] * values
-    if len(texts) != values:
-        raise ValueError(f"INFO {name} has {len(texts)} values where {values} are due")
-    if any(text != "." and not (text.isascii() and text.isdecimal() and len(text) < 11) for text in texts):
-        raise ValueError(f"INFO {name} is not a whole number")
-    return [None if text == "." else int(text) for text in texts]
-
-
-# -- Writing ------------------------------------------------------------------------------------------------------------
-
-
-def _load(piece: _Piece) -> pa.Table:
-    with pa.memory_map(str(piece.path)) as source:
-        return pa.ipc.open_file(source).read_all()
-
-
-def _sorted(table: pa.Table) -> pa.Table:
-    """By chromosome, position, REF, ALT and, for symbolic ALTs that share them, END."""
-    chroms = table["chrom"].to_pylist()
-    order = sorted(
-        range(len(table)),
-        key=list(
-            zip(
-                map(chromosome_order, chroms),
-                *(table[name].to_pylist() for name in ("pos", "ref", "alt", "end")),
-                strict=True,
-            )
-        ).__getitem__,
+def _are_in_order(reports: Sequence[Report]) -> bool:
+    with_rows = [report for report in reports if report.rows]
+    return all(report.in_order for report in with_rows) and all(
+        _extent(one)[1] < _extent(other)[0] for one, other in pairwise(with_rows)
     )
-    return table.take(pa.array(order, pa.int64()))
 
 
-def _write_variants(tables: Iterable[pa.Table], path: Path) -> list[dict[str, Any]]:
-    """Write the rows in groups of `ROW_GROUP`; what each contig holds."""
-    contigs: dict[str, dict[str, Any]] = {}
-    before: tuple[Any, ...] = ()
-    with pq.ParquetWriter(
-        path, COLUMNS, compression="zstd", compression_level=6, write_page_checksum=True, store_schema=False,
-        use_dictionary=_DICTIONARY,
-    ) as writer:  # fmt: skip
-        for table in _grouped(tables):
-            for row in zip(*(table[name].to_pylist() for name in ("chrom", "pos", "ref", "alt")), strict=True):
-                # Structural variants of one kind may begin at one place; letters of DNA may not be listed twice.
-                if row == before and row[3].isalpha():
-                    raise BadFile(
-                        "making a variant store",
-                        f"the same variant is listed twice at {row[0]}:{row[1]}",
-                        "keep one of the two",
-                    )
-                before = row
-                contig = contigs.setdefault(row[0], {"chrom": row[0], "alleles": 0, "first": row[1]})
-                contig["alleles"] += 1
-                contig["last"] = row[1]
-            writer.write_table(table, row_group_size=ROW_GROUP)
-    return list(contigs.values())
+def _put_in_order(opened: Sequence[Opened], parts: Sequence[Part], reports: Sequence[Report], stored: _Stored) -> None:
+    """Give the parts their places: as they are where they follow each other, else sorted together."""
+    with_rows = [(part, report) for part, report in zip(parts, reports, strict=True) if report.rows]
+    if all(report.in_order for _, report in with_rows):
+        with_rows.sort(key=lambda each: _extent(each[1]))
+    if _are_in_order([report for _, report in with_rows]):
+        for part, report in with_rows:
+            stored.add(part.out, report.sha256, report.index, report.contigs, stored.numbers(report))
+        return
+    total = sum(report.rows for _, report in with_rows)
+    if total > _SORT_IN_MEMORY:
+        raise BadFile(
+            "putting the variants in order",
+            f"the files are not sorted, and {total:,} alleles are too many to sort here",
+            "sort them by position with bcftools sort",
+        )
+    tables = [_renumbered(pq.read_table(part.out), stored.numbers(report)) for part, report in with_rows]
+    path = with_rows[0][0].out.with_name("sorted.parquet")
+    writer = RowWriter(path, -1)
+    writer.add(sorted_rows(pa.concat_tables(tables)), (-1, 0))
+    writer.finish()
+    index = [entry | {"checks": checks} for entry, checks in zip(writer.index, checks_of(path), strict=True)]
+    stored.add(path, durable.hash_of(path), index, list(writer.contigs.values()), range(len(stored.sets)))
 
 
-_DICTIONARY = [
-    "chrom", "filter", "clinvar", *EFFECT.names, *(f"genes.list.element.{name}" for name in EFFECT.names),
-]  # fmt: skip
-
-
-def _grouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of exactly `ROW_GROUP` rows, the last one shorter."""
-    waiting = COLUMNS.empty_table()
-    for table in tables:
-        waiting = pa.concat_tables([waiting, table])
-        while len(waiting) >= ROW_GROUP:
-            yield waiting.slice(0, ROW_GROUP).combine_chunks()
-            waiting = waiting.slice(ROW_GROUP)
-    if len(waiting):
-        yield waiting.combine_chunks()
-
-
-def _write_samples(names: Sequence[str], haploid_sets: HaploidSets, path: Path) -> None:
-    belongs = [[number for number, those in enumerate(haploid_sets.sets) if those[who]] for who in range(len(names))]
-    table = pa.table([list(range(len(names))), list(names), belongs], schema=SAMPLES)
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True, store_schema=False)
+def _renumbered(table: pa.Table, numbers: Sequence[int]) -> pa.Table:
+    """The haploid sets of a part by the store's numbers."""
+    place = table.column_names.index("haploid_set")
+    column: npt.NDArray[np.float64] = table["haploid_set"].to_numpy()
+    if not len(numbers):
+        return table
+    known = ~np.isnan(column.astype(np.float64))
+    new = np.zeros(len(column), dtype=np.int32)
+    new[known] = np.array(numbers, dtype=np.int32)[column[known].astype(np.int64)]
+    return table.set_column(place, table.schema.field(place), pa.array(new, mask=~known))

@@ -1,12 +1,12 @@
-"""The columns of a variant store: what stands in variants.parquet and samples.parquet."""
+"""The columns of a variant store: what stands in its Parquet files."""
 
 import pyarrow as pa
 
 from nhsgen.variants.genotypes import GENOTYPE_COLUMNS
 
-__all__ = ["COLUMNS", "EFFECT", "LISTED", "SAMPLES", "SCHEMA_VERSION"]
+__all__ = ["BLOCKS", "COLUMNS", "EFFECT", "INDEX", "LISTED", "SAMPLES", "SCHEMA_VERSION"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 EFFECT = pa.schema(
     [
@@ -29,6 +29,7 @@ COLUMNS = pa.schema(
         ("end", pa.int32()),  # the last base of REF, or INFO/END; 1-based, closed
         ("ref", pa.string()),
         ("alt", pa.string()),
+        ("normal", pa.string()),  # pos-ref-alt in normal form (normalise.py) where that differs; null elsewhere
         ("id", pa.string()),
         ("qual", pa.float32()),
         ("filter", pa.string()),  # as in the file; null where it says "."
@@ -49,13 +50,41 @@ COLUMNS = pa.schema(
         ("info_an", pa.int64()),
         ("af", pa.float64()),  # highest frequency in a reference population; null where none is known
         ("clinvar", pa.string()),
-        *EFFECT,  # the worst effect on any gene
         ("genes", pa.list_(pa.struct(list(EFFECT)))),  # the worst effect on each gene, most severe first
         *(field for field in GENOTYPE_COLUMNS),
     ]
 )
+"""variants/*.parquet: one row an ALT allele, in order of chromosome, position, REF and ALT, over all files in their order."""
 
-LISTED = tuple(name for name in COLUMNS.names if name not in GENOTYPE_COLUMNS.names)
-"""The columns that speak of alleles, not of people."""
+LISTED = (
+    *(name for name in COLUMNS.names if name not in {"normal", "genes", *GENOTYPE_COLUMNS.names}),
+    *EFFECT.names,
+    "genes",
+)
+"""The columns that speak of alleles, not of people; those of `EFFECT` are of the worst effect on any gene."""
 
 SAMPLES = pa.schema([("number", pa.int32()), ("name", pa.string()), ("haploid", pa.list_(pa.int32()))])
+"""samples.parquet: each sample, and the numbers of the haploid sets it belongs to."""
+
+BLOCKS = pa.schema([("chrom", pa.string()), ("pos", pa.int32()), ("end", pa.int32()), ("called", pa.list_(pa.int32()))])
+"""blocks.parquet: stretches (1-based, closed) where a gVCF says that people are homozygous reference.
+
+called: their sample numbers; null for all samples."""
+
+INDEX = pa.schema(
+    [
+        ("part", pa.int32()),  # number of the file in variants/
+        ("group", pa.int32()),  # number of the row group in it
+        ("rows", pa.int32()),
+        ("first_chrom", pa.string()),
+        ("last_chrom", pa.string()),
+        ("first_pos", pa.int32()),  # the lowest pos, also in normal form; 1-based
+        ("last_end", pa.int32()),  # the highest end; 1-based, closed
+        ("genes", pa.list_(pa.string())),  # symbols and ids of all genes that an allele of it touches
+        ("source", pa.int32()),  # which source file its first record stands in
+        ("block", pa.int64()),  # where in that file (streams.py): a compressed block, and how far into it
+        ("within", pa.int64()),
+        ("checks", pa.list_(pa.uint32())),  # CRC-32 of the bytes of each column, in the order of the file's own columns
+    ]
+)
+"""index.parquet: each row group of variants/*.parquet, in order."""

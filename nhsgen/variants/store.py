@@ -1,36 +1,34 @@
 """A variant store: what is in it, which alleles match, who carries them, how often they occur in a cohort.
 
-The store is a folder that `ingest` made. It is hashed before it is believed, and its pages are checked as they are read: one
-flipped bit in a Parquet file is otherwise a silently wrong answer. Queries read only the row groups that a region or a gene
-can be in.
+The store is a folder that `ingest` made. Queries read only the row groups that a region, a gene or a key can be in, and of
+those only the columns that are asked about; row groups are worked on by as many threads as the settings allow.
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from nhsgen import durable
-from nhsgen.errors import BadFile, BadInput, NotFound, Tampered
-from nhsgen.genome import Assembly
+from nhsgen.compute import mapped
+from nhsgen.errors import BadInput, Tampered
+from nhsgen.genome import Assembly, chromosome_order
+from nhsgen.settings import Settings
 from nhsgen.variants import genotypes
 from nhsgen.variants.filters import VariantFilter
 from nhsgen.variants.genotypes import COUNTS, GENOTYPE_COLUMNS
-from nhsgen.variants.schema import COLUMNS, EFFECT, LISTED, SAMPLES, SCHEMA_VERSION
+from nhsgen.variants.schema import BLOCKS, COLUMNS, EFFECT, LISTED
+from nhsgen.variants.store_files import Group, StoreFiles
 
 __all__ = ["VariantStore"]
 
 Mask = npt.NDArray[np.bool_]
+Answer = TypeVar("Answer")
 _EVERYTHING = VariantFilter()
-_GROUPS_AT_ONCE = 8
-"""Row groups in memory at one time."""
+_GENOTYPES = GENOTYPE_COLUMNS.names
 
 
 class VariantStore:
@@ -41,43 +39,26 @@ class VariantStore:
     samples: names, in the order of sample numbers.
     """
 
-    def __init__(
-        self, path: Path, info: dict[str, Any], samples: tuple[str, ...], haploid_sets: tuple[Mask, ...]
-    ) -> None:
+    def __init__(self, path: Path, files: StoreFiles, settings: Settings) -> None:
         self.path = path
-        self.assembly = Assembly(info["assembly"])
-        self.absence: Literal["reference", "unknown"] = info["absence"]
-        self.samples = samples
-        self._info = info
-        self._haploid_sets = haploid_sets
+        self.assembly = Assembly(files.info["assembly"])
+        self.absence: Literal["reference", "unknown"] = files.info["absence"]
+        self.samples: tuple[str, ...] = tuple(files.samples["name"].to_pylist())
+        self._files = files
+        self._settings = settings
 
     @classmethod
-    def open(cls, path: str | Path) -> "VariantStore":
-        """Open the store in the folder `path`; NotFound, BadFile when it is no store of ours, Tampered when it was changed."""
+    def open(cls, path: str | Path, settings: Settings | None = None) -> "VariantStore":
+        """Open the store in the folder `path`; NotFound, BadFile when it is no store of ours, Tampered when it was changed.
+
+        settings: how many threads its questions may use.
+        """
         folder = Path(path)
-        info = _read_info(folder)
-        for name, expected in info["sha256"].items():
-            file = folder / name
-            if not file.is_file():
-                raise Tampered("opening a variant store", "a file is gone", "restore the release", file=name)
-            status = file.stat()
-            if _hash(file, status.st_ino, status.st_size, status.st_mtime_ns) != expected:
-                raise Tampered(
-                    "opening a variant store", "its bytes changed since it was made", "restore the release", file=name
-                )
-        table = pq.read_table(folder / "samples.parquet", page_checksum_verification=True)
-        if not table.schema.equals(SAMPLES) or not pq.read_schema(folder / "variants.parquet").equals(COLUMNS):
-            raise BadFile(
-                "opening a variant store", "its columns are not ours", "ingest the variants again", file=folder.name
-            )
-        belongs = table["haploid"].to_pylist()
-        sets = 1 + max((number for numbers in belongs for number in numbers), default=-1)
-        masks = tuple(np.array([number in numbers for numbers in belongs], dtype=bool) for number in range(sets))
-        return cls(folder, info, tuple(table["name"].to_pylist()), masks)
+        return cls(folder, StoreFiles(folder), settings or Settings.read())
 
     def info(self) -> dict[str, Any]:
-        """What the store holds and where it came from: what store.json says."""
-        return json.loads(json.dumps(self._info))  # type: ignore[no-any-return]
+        """What the store holds and where it came from: what store.json says, but for its own files."""
+        return {name: value for name, value in self._files.info.items() if name not in {"parts", "sha256"}}
 
     # -- Questions about alleles ------------------------------------------------------------------------------------------
 
@@ -91,8 +72,7 @@ class VariantStore:
         for name in wanted:
             if name not in ("key", *LISTED):
                 raise BadInput("querying variants", f"there is no column '{name}'", f"use key, {', '.join(LISTED)}")
-        found = pl.concat([part for _, _, part in self._matches(filter, wanted)], how="vertical")
-        return found.select(wanted)
+        return pl.concat(self._each(filter, wanted, lambda _, found, __: found.select(wanted)), how="vertical")
 
     def genes(self, filter: VariantFilter = _EVERYTHING) -> list[str]:
         """The symbols of the genes that `filter` names, or else of all that an allele touches, in alphabetical order.
@@ -100,10 +80,26 @@ class VariantStore:
         An Ensembl id becomes what the files call that gene, and nothing where they do not know it.
         """
         if not filter.genes:
-            return sorted(self._groups_of_genes)
+            effects = self.query(columns=["genes"])["genes"].explode(empty_as_null=False).struct.unnest()
+            return sorted(effects["gene"].drop_nulls().unique()) if len(effects) else []
+        called = self._called(filter)
+        known = {names: {symbol for name in names for symbol in called.get(name, ())} for names in filter.asked_genes}
+        unseen = {names[0] for names, symbols in known.items() if not symbols and not names[0].startswith("ENSG")}
+        return sorted(unseen.union(*known.values()))
+
+    def unseen_genes(self, filter: VariantFilter) -> list[str]:
+        """Of the genes that `filter` names, each by the first of its names, those that no allele here touches."""
+        called = self._called(filter) if filter.genes else {}
+        return [names[0] for names in filter.asked_genes if called.keys().isdisjoint(names)]
+
+    def _called(self, filter: VariantFilter) -> dict[str, set[str]]:
+        """What the files call the genes that alleles of these genes touch, by symbol and by id."""
         effects = self.query(VariantFilter(genes=filter.genes), ["genes"])["genes"].explode().struct.unnest()
-        meant = effects.filter(pl.col("gene_id").is_in(filter.genes))["gene"].drop_nulls()
-        return sorted({*meant, *(gene for gene in filter.genes if not gene.startswith("ENSG"))})
+        called: dict[str, set[str]] = {}
+        for symbol, gene_id in effects.select("gene", "gene_id").drop_nulls("gene").unique().rows():
+            for name in {symbol, gene_id} - {None}:
+                called.setdefault(name, set()).add(symbol)
+        return called
 
     # -- Questions about people -------------------------------------------------------------------------------------------
 
@@ -135,19 +131,17 @@ class VariantStore:
         carriers, homozygous: people with one copy or more, and with two.
         """
         mask = self.mask(samples)
-        parts = []
-        for group, rows, found in self._matches(filter, ["key", "chrom", "pos", "ref", "alt", "gene"]):
-            table = self._genotypes(group, rows)
-            counted = genotypes.count(table, mask, self._haploid_sets)
-            carriers = counted["ac"] - counted["hom_alt"]
-            parts.append(
-                found.drop("hits").with_columns(
-                    *(pl.Series(name, counted[name]) for name in COUNTS),
-                    pl.Series("carriers", carriers),
-                    pl.Series("homozygous", counted["hom_alt"]),
-                )
+
+        def count(group: Group, found: pl.DataFrame, table: pa.Table) -> pl.DataFrame:
+            counted = genotypes.count(table, mask, self._files.haploid_sets_of(group))
+            return found.drop("hits").with_columns(
+                *(pl.Series(name, counted[name]) for name in COUNTS),
+                pl.Series("carriers", counted["ac"] - counted["hom_alt"]),
+                pl.Series("homozygous", counted["hom_alt"]),
             )
-        return pl.concat(parts, how="vertical")
+
+        wanted = ["key", "chrom", "pos", "ref", "alt", "gene"]
+        return pl.concat(self._each(filter, wanted, count, with_people=True), how="vertical")
 
     def carriers(
         self, filter: VariantFilter = _EVERYTHING, samples: Mask | Sequence[str] | None = None
@@ -158,24 +152,61 @@ class VariantStore:
         """
         mask = self.mask(samples)
         names = pl.Series("sample", self.samples, dtype=pl.String)
-        parts = []
-        for group, rows, found in self._matches(filter, ["key"]):
-            at, who, copies = genotypes.copies(self._genotypes(group, rows), mask)
-            people = pl.DataFrame({"row": at, "sample": names.gather(who), "copies": copies.astype(np.int8)})
-            effects = (
-                found.with_row_index("row")
-                .with_columns(pl.col("row").cast(pl.Int64))
-                .explode("hits", empty_as_null=True)
+
+        def carry(_: Group, found: pl.DataFrame, table: pa.Table) -> pl.DataFrame:
+            at, who, copies = genotypes.copies(table, mask)
+            effects = found.with_row_index("row").explode("hits", empty_as_null=True)
+            people = pl.DataFrame(
+                {"row": at.astype(np.uint32), "sample": names.gather(who), "copies": copies.astype(np.int8)}
             )
-            parts.append(
-                people.join(effects, on="row", maintain_order="left_right").select(
-                    "key",
-                    *(pl.col("hits").struct.field(name) for name in ("gene", "impact", "consequence")),
-                    "sample",
-                    "copies",
-                )
-            )
-        return pl.concat(parts, how="vertical")
+            if len(effects) == len(found):  # one effect each: no join is needed
+                joined = pl.concat([people, effects.drop("row")[at]], how="horizontal")
+            else:
+                joined = people.join(effects, on="row", maintain_order="left_right")
+            said = (pl.col("hits").struct.field(name) for name in ("gene", "impact", "consequence"))
+            return joined.select("key", *said, "sample", "copies")
+
+        return pl.concat(
+            self._each(filter, ["key"], carry, ("impact", "consequence"), with_people=True), how="vertical"
+        )
+
+    def genotypes(
+        self, filter: VariantFilter = _EVERYTHING, samples: Mask | Sequence[str] | None = None
+    ) -> Iterator[tuple[pl.DataFrame, genotypes.States]]:
+        """Everybody's genotypes at the matching alleles, a piece of the store at a time, in its order.
+
+        Each piece: the alleles (`key` and the columns of `schema.LISTED`), and their states, alleles x chosen samples, one byte
+        each: copies (0, 1, 2, or 3 where nothing was called) and the marks HALF, HAPLOID and OTHER of genotypes.py.
+        """
+        chosen = np.flatnonzero(self.mask(samples))
+
+        def decode(group: Group, found: pl.DataFrame, table: pa.Table) -> tuple[pl.DataFrame, genotypes.States]:
+            sets = self._files.haploid_sets_of(group)
+            states = genotypes.states_with_marks(table, len(self.samples), sets)
+            return found.drop("hits"), states if len(chosen) == len(self.samples) else states[:, chosen]
+
+        yield from self._each(filter, ["key", *LISTED], decode, with_people=True)
+
+    def unlisted(self, places: Sequence[tuple[str, int]], samples: Mask | Sequence[str] | None = None) -> pl.DataFrame:
+        """What is known of people where the store lists no variant: chrom, pos (1-based), hom_ref and unknown, people each.
+
+        In a store whose absence is "reference" everybody is homozygous reference there. In another only those are of whom a
+        gVCF said so; of the others nothing is known, and that is not the same.
+        """
+        mask = self.mask(samples)
+        blocks = self._files.blocks(BLOCKS)
+        chroms = np.array(blocks["chrom"].to_pylist(), dtype=object)
+        first, last = blocks["pos"].to_numpy(), blocks["end"].to_numpy()
+        rows = []
+        for chrom, pos in places:
+            known = np.full(len(mask), self.absence == "reference")
+            for row in np.flatnonzero((chroms == chrom) & (first <= pos) & (last >= pos)).tolist():
+                called = blocks["called"][row].as_py()
+                known[slice(None) if called is None else called] = True
+            hom_ref = int((known & mask).sum())
+            rows.append((chrom, pos, hom_ref, int(mask.sum()) - hom_ref))
+        schema = {"chrom": pl.String, "pos": pl.Int64, "hom_ref": pl.Int64, "unknown": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
     def verify(self) -> dict[str, int]:
         """Hash the files again and count the genotypes again; Tampered when either is not what was written down.
@@ -183,41 +214,42 @@ class VariantStore:
         How many alleles there are, how many of them the source files claimed a count for (INFO AC and AN), and for how many
         the claim is not what the genotypes say: files cut from larger ones often keep the larger one's counts.
         """
-        _hash.cache_clear()
-        VariantStore.open(self.path)
+        self._files.verify()
         everyone = self.mask(None)
-        answer = {"alleles": 0, "claimed": 0, "differing": 0}
-        for group, rows, found in self._matches(_EVERYTHING, [*COUNTS, "info_ac", "info_an"]):
-            counted = genotypes.count(self._genotypes(group, rows), everyone, self._haploid_sets)
+
+        def compare(group: Group, found: pl.DataFrame, table: pa.Table) -> tuple[int, int, int]:
+            counted = genotypes.count(table, everyone, self._files.haploid_sets_of(group))
             for name in COUNTS:
                 if not np.array_equal(counted[name], found[name].to_numpy()):
                     raise Tampered(
                         "counting the genotypes again", f"{name} is not what was written down", "ingest the variants again",
-                        file="variants.parquet",
+                        file=self._files.info["parts"][group.part]["file"],
                     )  # fmt: skip
             # A file without samples claims counts that nobody here can count again.
             claims = found.filter(
                 pl.col("info_ac").is_not_null() & pl.col("info_an").is_not_null() & bool(self.samples)
             )
-            answer["alleles"] += len(found)
-            answer["claimed"] += len(claims)
-            answer["differing"] += len(
-                claims.filter((pl.col("ac") != pl.col("info_ac")) | (pl.col("an") != pl.col("info_an")))
-            )
-        return answer
+            differ = (pl.col("ac") != pl.col("info_ac")) | (pl.col("an") != pl.col("info_an"))
+            return len(found), len(claims), len(claims.filter(differ))
+
+        answers = list(self._each(_EVERYTHING, [*COUNTS, "info_ac", "info_an"], compare, with_people=True))
+        return dict(zip(("alleles", "claimed", "differing"), map(sum, zip(*answers, strict=True)), strict=True))
 
     # -- Reading ----------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.path / "variants.parquet", page_checksum_verification=True)
+    def _each(
+        self,
+        filter: VariantFilter,
+        columns: Sequence[str],
+        use: Callable[[Group, pl.DataFrame, pa.Table], Answer],
+        effects: Sequence[str] = (),
+        *,
+        with_people: bool = False,
+    ) -> Iterator[Answer]:
+        """What `use` makes of the matching rows of each row group that has some, in order; once of no row where none has.
 
-    def _matches(
-        self, filter: VariantFilter, columns: Sequence[str]
-    ) -> Iterator[tuple[list[int], pa.Array, pl.DataFrame]]:
-        """Pieces of the store that hold matches: row groups, the matching rows in them, and these rows' columns and `hits`.
-
-        The first piece is always there, be it empty, so that an answer has its columns.
+        use: called with the group, the rows' `columns` and their effects that match as `hits` (gene, gene_id, what the filter
+        asks and `effects`), and their genotypes, read only `with_people`.
         """
         if filter.needs_pooled_af:
             raise BadInput(
@@ -225,38 +257,59 @@ class VariantStore:
                 "the limit is on the frequency in all people asked",
                 "resolve it with VariantFilter.resolved first",
             )
-        read = [
-            name for name in LISTED if name not in EFFECT.names and name in {*columns, *_used(filter, columns), "genes"}
+        wanted = _effects_used(filter, columns, effects)
+        plain = [
+            name for name in COLUMNS.names if name in {*columns, *_used(filter, columns)} and name not in _NOT_PLAIN
         ]
-        groups = self._groups(filter)
-        for first in range(0, max(1, len(groups)), _GROUPS_AT_ONCE):
-            some = groups[first : first + _GROUPS_AT_ONCE]
-            frame = pl.DataFrame(pl.from_arrow(self._file.read_row_groups(some, columns=read)))
-            found = _select(frame.with_row_index("_row"), filter)
-            if len(found) or first == 0:
-                rows = pa.array(found["_row"].to_numpy().astype(np.int64))
-                yield some, rows, found.select(*(_column(name) for name in columns), "hits")
+        read = [*plain, *(f"genes.list.element.{name}" for name in wanted)]
 
-    def _genotypes(self, groups: list[int], rows: pa.Array) -> pa.Table:
-        if not len(rows):
-            return GENOTYPE_COLUMNS.empty_table()
-        return self._file.read_row_groups(groups, columns=GENOTYPE_COLUMNS.names).take(rows)
+        def answer(number: int) -> list[Answer]:
+            found = _select(self._frame(number, read), filter, bool(wanted))
+            if found.is_empty():
+                return []
+            table = self._people(number, found["_row"].to_numpy()) if with_people else GENOTYPE_COLUMNS.empty_table()
+            return [use(self._files.groups[number], found.select(*(_column(name) for name in columns), "hits"), table)]
+
+        some = False
+        for answers in mapped(answer, self._groups(filter), settings=self._settings):
+            some |= bool(answers)
+            yield from answers
+        if not some:
+            empty = COLUMNS.empty_table().select([*plain, "genes"])
+            found = _select(pl.DataFrame(pl.from_arrow(empty)).with_row_index("_row"), filter, True)
+            nowhere = Group(-1, 0, 0, "", "", 0, 0, -1, 0, 0)
+            yield use(
+                nowhere, found.select(*(_column(name) for name in columns), "hits"), GENOTYPE_COLUMNS.empty_table()
+            )
+
+    def _frame(self, number: int, columns: Sequence[str]) -> pl.DataFrame:
+        table = self._files.read(number, columns)
+        return pl.DataFrame(pl.from_arrow(table)).with_row_index("_row")
+
+    def _people(self, number: int, rows: npt.NDArray[np.uint32]) -> pa.Table:
+        table = self._files.read(number, _GENOTYPES)
+        return table if len(rows) == len(table) else table.take(pa.array(rows))
 
     def _groups(self, filter: VariantFilter) -> list[int]:
-        """The row groups that can hold a match."""
-        kept = set(range(self._file.num_row_groups))
+        """The numbers of the row groups that can hold a match."""
+        groups = self._files.groups
+        kept = set(range(len(groups)))
         if filter.regions:
             kept &= {
-                group
-                for group, (first, last, start, end) in enumerate(self._extents)
+                number
+                for number, group in enumerate(groups)
                 for region in filter.regions
-                if first <= region.chrom <= last and (first != last or (start <= region.end and end > region.start))
+                if _may_hold(group, region.chrom)
+                and (
+                    group.first_chrom != group.last_chrom
+                    or (group.first_pos <= region.end and group.last_end > region.start)
+                )
             }
         if filter.keys is not None:
             kept &= self._groups_of_keys(filter.keys)
         if filter.genes:
-            of_genes = self._groups_of_genes | self._groups_of_gene_ids
-            kept &= {group for gene in filter.genes for group in of_genes.get(gene, ())}
+            of_genes = self._files.groups_of_genes
+            kept &= {number for gene in filter.genes for number in of_genes.get(gene, ())}
         return sorted(kept)
 
     def _groups_of_keys(self, keys: Sequence[str]) -> set[int]:
@@ -264,90 +317,57 @@ class VariantStore:
         for key in keys:
             chrom, pos, *_ = (*key.split("-", 2), "")
             if not pos.isdecimal():  # a contig whose own name has a dash: look everywhere
-                return set(range(self._file.num_row_groups))
+                return set(range(len(self._files.groups)))
             places.setdefault(chrom, []).append(int(pos))
         ordered = {chrom: np.sort(positions) for chrom, positions in places.items()}
         nowhere = np.empty(0, dtype=np.int64)
         return {
-            group
-            for group, (first, last, start, end) in enumerate(self._extents)
-            if first != last or np.any(np.diff(np.searchsorted(ordered.get(first, nowhere), [start, end + 1])))
+            number
+            for number, group in enumerate(self._files.groups)
+            if group.first_chrom != group.last_chrom
+            or np.any(
+                np.diff(np.searchsorted(ordered.get(group.first_chrom, nowhere), [group.first_pos, group.last_end + 1]))
+            )
         }
 
-    @cached_property
-    def _extents(self) -> list[tuple[str, str, int, int]]:
-        """First and last chromosome in text order, lowest `pos` and highest `end` of each row group, from its statistics."""
-        chrom, pos, end = (COLUMNS.names.index(name) for name in ("chrom", "pos", "end"))
-        groups = (self._file.metadata.row_group(group) for group in range(self._file.num_row_groups))
-        return [
-            (
-                group.column(chrom).statistics.min,
-                group.column(chrom).statistics.max,
-                group.column(pos).statistics.min,
-                group.column(end).statistics.max,
-            )
-            for group in groups
-        ]
 
-    @cached_property
-    def _groups_of_genes(self) -> dict[str, list[int]]:
-        return self._groups_by("gene")
-
-    @cached_property
-    def _groups_of_gene_ids(self) -> dict[str, list[int]]:
-        return self._groups_by("gene_id")
-
-    def _groups_by(self, name: str) -> dict[str, list[int]]:
-        places: dict[str, list[int]] = {}
-        for group in range(self._file.num_row_groups):
-            column = self._file.read_row_group(group, columns=[f"genes.list.element.{name}"])["genes"].combine_chunks()
-            for gene in column.flatten().field(name).drop_null().unique().to_pylist():
-                places.setdefault(gene, []).append(group)
-        return places
-
-
-# -- The folder ---------------------------------------------------------------------------------------------------------
-
-
-def _read_info(folder: Path) -> dict[str, Any]:
-    try:
-        info = json.loads((folder / "store.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise NotFound(
-            "opening a variant store", "there is no store.json", "name the folder that ingest made", file=folder.name
-        ) from error
-    except (OSError, ValueError) as error:
-        raise BadFile(
-            "opening a variant store", "store.json cannot be read", "restore the release", file=folder.name
-        ) from error
-    if not isinstance(info, dict) or info.get("schema_version") != SCHEMA_VERSION:
-        found = "it was made by another version of nhsgen"
-    elif not {"assembly", "absence"} <= info.keys() or not isinstance(info.get("sha256"), dict):
-        found = "store.json does not say what is in it"
-    else:
-        return info
-    raise BadFile("opening a variant store", found, "ingest the variants again", file=folder.name)
-
-
-@lru_cache(maxsize=256)
-def _hash(file: Path, inode: int, size: int, changed_ns: int) -> str:
-    """sha256 of a file, read once in a process for as long as its inode, size and time of change stay the same."""
-    return durable.hash_of(file)
+def _may_hold(group: Group, chrom: str) -> bool:
+    return chromosome_order(group.first_chrom) <= chromosome_order(chrom) <= chromosome_order(group.last_chrom)
 
 
 # -- The filter on rows -------------------------------------------------------------------------------------------------
 
+_NOT_PLAIN = {"genes", *_GENOTYPES}
+
 
 def _used(filter: VariantFilter, columns: Sequence[str]) -> set[str]:
-    """The columns that a filter looks at, or a key is made of."""
-    used = {"chrom", "pos", "end"} if filter.regions else set()
-    used |= {"chrom", "pos", "ref", "alt"} if filter.keys is not None or "key" in columns else set()
+    """The columns that a filter looks at, or a key is made of; `pos`, for the number of rows."""
+    used = {"pos"}
+    used |= {"chrom", "end"} if filter.regions else set()
+    used |= {"chrom", "ref", "alt", "normal"} if filter.keys is not None or "key" in columns else set()
     used |= {"filter"} if filter.filters else set()
     used |= {"af"} if filter.max_af is not None or filter.min_af is not None else set()
     return used
 
 
-_KEY = pl.concat_str("chrom", "pos", "ref", "alt", separator="-")
+def _effects_used(filter: VariantFilter, columns: Sequence[str], effects: Sequence[str]) -> list[str]:
+    """The parts of an effect that must be read; all of them where `genes` is asked for."""
+    if "genes" in columns:
+        return list(EFFECT.names)
+    used = {*effects, *(name for name in columns if name in EFFECT.names)}
+    used |= {"impact"} if filter.impacts else set()
+    used |= {"consequence"} if filter.consequences else set()
+    used |= {"gene", "gene_id"} if filter.genes else set()
+    return [name for name in EFFECT.names if name in used | ({"gene"} if used else set())]
+
+
+_KEY = pl.concat_str(
+    pl.col("chrom"),
+    pl.lit("-"),
+    pl.when(pl.col("normal").is_null())
+    .then(pl.concat_str("pos", "ref", "alt", separator="-"))
+    .otherwise(pl.col("normal")),
+)
 
 
 def _column(name: str) -> pl.Expr:
@@ -356,16 +376,17 @@ def _column(name: str) -> pl.Expr:
     return pl.col("hits").list.first().struct.field(name) if name in EFFECT.names else pl.col(name)
 
 
-def _select(frame: pl.DataFrame, filter: VariantFilter) -> pl.DataFrame:
+def _select(frame: pl.DataFrame, filter: VariantFilter, with_effects: bool) -> pl.DataFrame:
     """The rows that match, and `hits`: their effects that match; those on a gene, when there are any."""
+    found = frame.filter(_of_allele(filter))
+    if not with_effects:
+        return found.with_columns(hits=pl.lit(None))
     hits = pl.col("genes")
     of_effect = _of_effect(filter)
     if of_effect is not None:
         hits = hits.list.filter(of_effect)
     on_genes = hits.list.filter(pl.element().struct.field("gene").is_not_null())
-    found = frame.filter(_of_allele(filter)).with_columns(
-        pl.when(on_genes.list.len() > 0).then(on_genes).otherwise(hits).alias("hits")
-    )
+    found = found.with_columns(pl.when(on_genes.list.len() > 0).then(on_genes).otherwise(hits).alias("hits"))
     return found if of_effect is None else found.filter(pl.col("hits").list.len() > 0)
 
 

@@ -147,7 +147,7 @@ CASES = [
             ("store-cut", BAD, "store.json cannot be read"),
             ("store-hollow", BAD, "does not say what is in it|ingest the variants again"),
             ("store-older", BAD, "another version of nhsgen"),
-            ("store-changed", CHANGED, "its bytes changed|variants.parquet"),
+            ("store-changed", CHANGED, "its bytes changed|00000.parquet"),
             ("store-gone", CHANGED, "a file is gone|samples.parquet"),
         )
     ),
@@ -355,7 +355,7 @@ def _bad_stores(place: Path, federation: Path) -> None:
     (place / "store-cut/store.json").write_text("{")
     (place / "store-hollow/store.json").write_text(json.dumps({"schema_version": info["schema_version"]}))
     (place / "store-older/store.json").write_text(json.dumps(info | {"schema_version": 0}))
-    (place / "store-changed/variants.parquet").write_bytes(b"PAR1")
+    (place / "store-changed/variants/00000.parquet").write_bytes(b"PAR1")
     (place / "store-gone/samples.parquet").unlink()
 
 

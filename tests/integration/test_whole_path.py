@@ -302,7 +302,7 @@ def test_a_pooled_frequency_of_fewer_copies_than_may_be_shown_is_not_asked_for(l
 
 
 def test_a_tampered_site_is_silent_for_a_pooled_frequency_too(copy: Workspace) -> None:
-    store = next((copy.path / "sites" / "northgate" / "releases").rglob("variants.parquet"))
+    store = next((copy.path / "sites" / "northgate" / "releases").rglob("variants/00000.parquet"))
     store.chmod(0o644)
     store.write_bytes(store.read_bytes()[:-1] + b"x")
     result = ng.open(copy.path, settings=SETTINGS).carriers(everyone(), variants(max_af=0.05, af="pooled"))

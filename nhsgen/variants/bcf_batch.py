@@ -1,0 +1,293 @@
+"""A batch fed with records of a BCF, and the way from record to record.
+
+BCF marks no beginning of a record: in the middle of a file one is found by its look and by those that follow it. So that a part
+cannot begin in the wrong place unseen, the part before tells where its last record ended, and the two must agree.
+
+A record that a kernel marks is written out as text by htslib, alone, and judged as a line of a VCF is.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pysam
+
+from nhsgen.variants.batches import Batch, Part, Report, Words, WrongRecord
+from nhsgen.variants.bcf_kernels import BCF_COLUMNS, cut_records, decode_bcf, find_record, parse_shared
+from nhsgen.variants.fixed_kernels import LETTERS, ROLES, nothing_parsed
+from nhsgen.variants.packing import joined
+from nhsgen.variants.reading import quiet_htslib
+from nhsgen.variants.records import NOT_CALLED, Fixed, Record, Wrong, read_fixed, read_record
+from nhsgen.variants.rows import PLACEHOLDERS, Records
+from nhsgen.variants.text_batch import info_roles
+from nhsgen.variants.text_kernels import BAD_GENOTYPES, HIGHEST_ALLELE, WIDE
+from nhsgen.variants.walking import Buffer, Lines
+
+__all__ = ["BcfBatch", "records_of", "words_of"]
+
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint8]
+
+_RECORDS = 4_096
+_LARGEST_RECORD = 1 << 28
+_SEND = "have it sent again"
+
+_SAMPLES = re.compile(r"(?m)^(#CHROM(?:\t[^\t\n]*){7}).*$")
+_WORD = re.compile(r"##(?P<kind>FILTER|INFO|FORMAT|contig)=<(?P<inside>.*)>")
+_ID, _IDX = re.compile(r"(?:^|,)ID=(?P<id>[^,]+)"), re.compile(r",IDX=(?P<number>\d+)$")
+_MOST_WORDS = 1 << 20
+
+
+def words_of(text: str) -> Words:
+    """What the numbers in a BCF with this header mean (VCF specification, 6.2.1); ValueError when they are beyond all sense.
+
+    >>> words_of('##FILTER=<ID=q10,Description="">\\n##INFO=<ID=DP>\\n##FORMAT=<ID=DP>\\n##contig=<ID=22,length=5>').words
+    ('PASS', 'q10', 'DP')
+    """
+    words, contigs = {"PASS": 0}, dict[str, int]()
+    for line in text.splitlines():
+        match = _WORD.fullmatch(line.rstrip())
+        name = _ID.search(match["inside"]) if match else None
+        if match is None or name is None:
+            continue
+        numbers = contigs if match["kind"] == "contig" else words
+        given = _IDX.search(match["inside"])
+        number = int(given["number"]) if given else max(numbers.values(), default=-1) + 1
+        if number >= _MOST_WORDS:
+            raise ValueError(f"a header does not number its words beyond {_MOST_WORDS:,}")
+        numbers.setdefault(name["id"], number)
+    return Words(_by_number(words), _by_number(contigs), text)
+
+
+def _by_number(numbers: dict[str, int]) -> tuple[str, ...]:
+    names = [""] * (max(numbers.values(), default=-1) + 1)
+    for name, number in numbers.items():
+        names[number] = name
+    return tuple(names)
+
+
+def records_of(part: Part, report: Report) -> Iterator[Lines]:
+    """The records of a part of a BCF, as `walking.lines_of` gives the lines of a VCF."""
+    assert part.words is not None
+    words, samples = part.words, len(part.header.samples)
+    keys = np.array([_index(words.words, name) for name in ("GT", "DP", "GQ")], dtype=np.int64)
+    buffer, table = Buffer(part.stretch), np.zeros((_RECORDS, BCF_COLUMNS), dtype=np.int64)
+    number, starved, searching = 1, False, not part.stretch.is_first
+    leading: tuple[int, int] | None = None
+    trailing: tuple[int, int] | None = None
+    while True:
+        buffer.fill(starved)
+        begin = 0
+        if searching:
+            # A record that begins where the part does belongs to the part before.
+            begin = find_record(buffer.data, 1, buffer.have, samples, len(words.contigs))
+            if begin < 0:
+                if buffer.at_end or buffer.have > _LARGEST_RECORD:
+                    return
+                starved = True
+                continue
+            report.begin = begin
+        count, used = cut_records(buffer.data, begin, buffer.have, samples, len(words.contigs), keys, table)
+        if count == 0:
+            if buffer.at_end:
+                if buffer.have > begin:
+                    raise WrongRecord(number, "it is cut short or broken", _SEND)
+                return
+            if buffer.have - begin > _LARGEST_RECORD:
+                raise WrongRecord(number, "it is larger than 256 MiB or broken", _SEND)
+            starved = True
+            continue
+        starved, first, last = False, 0, count
+        if searching:
+            leading, searching = _place(table, 0), False
+        if leading is not None:
+            first = _other(table, 0, count, leading)
+            if buffer.limit is not None and table[min(first, count - 1), 0] > buffer.limit:
+                report.end = None if first == count else report.end
+                _tell_end(report, buffer, table, count)
+                return
+            leading = leading if first == count else None
+        if buffer.limit is not None and first < count:
+            beyond = int(np.searchsorted(table[:count, 0], buffer.limit, side="right")) if trailing is None else 0
+            if trailing is None and beyond < count:
+                trailing = _place(table, beyond)
+                _tell_end(report, buffer, table, count)
+            if trailing is not None:
+                last = _other(table, beyond, count, trailing)
+        if first < last:
+            yield Lines(buffer.data, table, first, last, number, buffer)
+            number += last - first
+        if last < count:
+            return
+        buffer.drop(used)
+
+
+def _tell_end(report: Report, buffer: Buffer, table: Ints, count: int) -> None:
+    """Write down how far behind the place where the next part begins its first record stands."""
+    assert buffer.limit is not None
+    beyond = int(np.searchsorted(table[:count, 0], buffer.limit, side="right"))
+    report.end = int(table[beyond, 0]) - buffer.limit if beyond < count else None
+
+
+def _index(words: tuple[str, ...], name: str) -> int:
+    return words.index(name) if name in words else -1
+
+
+def _place(table: Ints, record: int) -> tuple[int, int]:
+    return int(table[record, 1]), int(table[record, 2])
+
+
+def _other(table: Ints, begin: int, count: int, place: tuple[int, int]) -> int:
+    """The first record from `begin` on at another place; `count` when none is."""
+    there = (table[begin:count, 1] == place[0]) & (table[begin:count, 2] == place[1])
+    others = np.flatnonzero(~there)
+    return begin + int(others[0]) if len(others) else count
+
+
+class BcfBatch(Batch):
+    """Records of a BCF as they gather."""
+
+    def __init__(self, part: Part, report: Report) -> None:
+        super().__init__(part, report)
+        assert part.words is not None
+        self.words = part.words
+        roles = info_roles(part.header, part.annotation)
+        self._roles = np.array(
+            [ROLES.index(roles[word]) + 1 if word in roles else 0 for word in part.words.words], dtype=np.int64
+        )
+        self._filters: dict[bytes, bytes] = {}
+
+    def take(self, lines: Lines) -> None:
+        table, data = lines.table[lines.first : lines.last], lines.data
+        before = len(self._contigs)
+        if self._place is None:
+            self._place = lines.buffer.place(int(table[0, 0]))
+        broken = np.flatnonzero(table[:, 12])
+        if len(broken):
+            raise WrongRecord(lines.number + int(broken[0]), "it is no record of a BCF of these samples", _SEND)
+        genotypes: dict[int, list[str]] = {}
+        if self.samples:
+            marks = np.zeros(len(table), dtype=np.uint8)
+            decode_bcf(
+                data,
+                lines.table,
+                lines.first,
+                lines.last,
+                self.samples,
+                self.part.low_dp,
+                self.part.low_gq,
+                self._codes,
+                marks,
+            )
+            slow = (marks & (BAD_GENOTYPES | WIDE) > 0) | (table[:, 11] > HIGHEST_ALLELE)
+            for line in np.flatnonzero(slow).tolist():
+                record = self._judge(data[table[line, 0] : table[line, 10]].tobytes(), lines.number + line)
+                genotypes[line] = record.genotypes or [NOT_CALLED] * self.samples
+        self._contigs.extend(self.words.contigs[number] for number in table[:, 1].tolist())
+        self._keep_text(data, table, table[:, [0, 8]] + np.array([8, 0]), lines.number)
+        if self.samples:
+            self._pack(table[:, 11], genotypes, before)
+            self._note_called(_short_alts(data, table), genotypes, before)
+
+    def _as_text(self, record: bytes, number: int, header: str) -> str:
+        """One record as htslib writes it; WrongRecord when it cannot read it."""
+        text = header.encode() + b"\0"
+        with tempfile.TemporaryDirectory() as folder, quiet_htslib():
+            alone = Path(folder, "record.bcf")
+            with pysam.BGZFile(str(alone), "wb", None) as file:
+                file.write(b"BCF\2\2" + len(text).to_bytes(4, "little") + text + record)
+            try:
+                with pysam.VariantFile(str(alone)) as read:
+                    return str(next(iter(read))).rstrip("\n")
+            except (OSError, ValueError, StopIteration, UnicodeDecodeError) as error:
+                raise WrongRecord(number, "it cannot be read", _SEND) from error
+
+    def _judge(self, record: bytes, number: int) -> Record:
+        """Read one record exactly; WrongRecord when it is refused."""
+        line = self._as_text(record, number, self.words.text)
+        try:
+            return read_record(number, line, self.header, self.report.notes)
+        except Wrong as wrong:
+            raise WrongRecord(number, wrong.found, wrong.do_next) from wrong
+
+    def _judge_fixed(self, shared: bytes, number: int) -> Fixed:
+        """Read the shared part of one record exactly; WrongRecord when it is refused."""
+        alone = len(shared).to_bytes(4, "little") + b"\0\0\0\0" + shared[:20] + b"\0\0\0\0" + shared[24:]
+        fields = self._as_text(alone, number, _SAMPLES.sub(r"\1", self.words.text)).split("\t")
+        try:
+            return read_fixed(fields[:8], self.header, self.report.notes, number)
+        except Wrong as wrong:
+            raise WrongRecord(number, wrong.found, wrong.do_next) from wrong
+
+    def _parsed(self, text: Codes, fields: Ints, alts: Ints, numbers: Ints) -> Records:
+        found = nothing_parsed(len(alts), int(alts.sum()))
+        ref, name, filters = (np.zeros((len(alts), 2), dtype=np.int64) for _ in range(3))
+        begins, ends = fields[:, 0].copy(), fields[:, 1].copy()
+        parse_shared(text, begins, ends, alts, self._roles, LETTERS, *found.values(), ref, name, filters)
+        self._mark_beyond(found)
+        found["af"] = _as_written(found["af"])
+        first = np.cumsum(alts) - alts
+        for number in np.flatnonzero(found["mark"]).tolist():
+            shared = text[begins[number] : ends[number]].tobytes()
+            self._put(found, number, int(first[number]), self._judge_fixed(shared, int(numbers[number])))
+        text, filters = self._with_filters(text, filters, numbers)
+        return Records(
+            text=text, contigs=self._contigs, ref=ref, id=name, filter=filters, pos=found["pos"], end=found["end"],
+            qual=found["qual"], an=found["an"], alts=alts, annotation=found["annotation"], clinvar=found["clinvar"],
+            small=found["small"], alt=found["alt"], record=found["record"], ac=found["ac"], af=found["af"],
+            packed=joined(self._packed) if self._packed else None, order=self._order(first),
+        )  # fmt: skip
+
+    def _with_filters(self, text: Codes, spans: Ints, numbers: Ints) -> tuple[Codes, Ints]:
+        """The text with every FILTER written behind it in words, and where each record's stands."""
+        written: dict[bytes, tuple[int, int]] = {}
+        more, at, places = [], len(text), np.zeros_like(spans)
+        for record, (start, end) in enumerate(spans.tolist()):
+            typed = text[start:end].tobytes()
+            if typed not in written:
+                words = self._filter(typed, int(numbers[record]))
+                more.append(words)
+                written[typed] = at, at + len(words)
+                at += len(words)
+            places[record] = written[typed]
+        return np.concatenate([text, np.frombuffer(b"".join(more), dtype=np.uint8)]), places
+
+    def _filter(self, typed: bytes, number: int) -> bytes:
+        kind = typed[0] & 15 if typed else 0
+        if not kind:
+            return b"."
+        size = {1: 1, 2: 2, 3: 4}[kind]
+        values = typed[1:] if typed[0] >> 4 != 15 else typed[2 + {1: 1, 2: 2, 3: 4}[typed[1] & 15] :]
+        names = []
+        for at in range(0, len(values), size):
+            word = int.from_bytes(values[at : at + size], "little", signed=True)
+            if not 0 <= word < len(self.words.words) or not self.words.words[word]:
+                raise WrongRecord(number, "its FILTER is not declared in the header", _SEND)
+            names.append(self.words.words[word])
+        return ";".join(names).encode() or b"."
+
+
+def _as_written(frequencies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The decimal numbers that were rounded to 32 bits: with six figures, as htslib writes them."""
+    distinct, places = np.unique(frequencies, return_inverse=True)
+    written = np.array([float(f"{value:.6g}") for value in distinct.tolist()], dtype=np.float64)
+    answer: npt.NDArray[np.float64] = written[places] if len(written) else frequencies
+    return answer
+
+
+def _short_alts(data: Codes, table: Ints) -> dict[int, bytes]:
+    """The ALT of each record that might stand for no allele."""
+    found = dict.fromkeys(np.flatnonzero(table[:, 11] == 0).tolist(), b"")
+    for line in np.flatnonzero(table[:, 11] == 1).tolist():
+        shared = data[table[line, 0] + 8 + 24 : table[line, 8]]
+        # Typed texts: ID, REF, ALT; a placeholder is short, and so is all before it in a gVCF.
+        for alt in _PLACEHOLDERS:
+            if alt in shared[:64].tobytes():
+                found[line] = alt[1:]
+    return found
+
+
+_PLACEHOLDERS = tuple(bytes([len(alt) << 4 | 7]) + alt.encode() for alt in PLACEHOLDERS)
