@@ -32,12 +32,13 @@ from nhsgen.variants.annotation_kernels import (
 from nhsgen.variants.consequences import Annotation, allele_names, effect_of, is_population_af
 from nhsgen.variants.schema import COLUMNS, EFFECT
 
-__all__ = ["Notes", "UnreadableAnnotation", "read_annotations"]
+__all__ = ["Notes", "UnreadableAnnotation", "read_annotations", "read_block"]
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
 _LARGEST = 2**31 - 1
+_UNEQUAL = "the annotations and the alleles are not of equally many records"
 """How many bytes, and how many effects, one Arrow column holds."""
 
 
@@ -53,16 +54,21 @@ class UnreadableAnnotation(ValueError):
 class Notes:
     """What the annotations say, one row for each ALT of each record.
 
-    effects: the worst effect on any gene, in the columns of `schema.EFFECT`; null where there is none.
+    effects (made when asked for): the worst effect on any gene, in the columns of `schema.EFFECT`; null where there is none.
     genes: a list of such effects, the worst on each gene, most severe first; empty where there is none.
     af: the highest frequency in a reference population that the annotation itself names; nan where it names none.
     clinvar: the annotation's own CLIN_SIG; null where there is none.
     """
 
-    effects: pa.Table
     genes: pa.ListArray
     af: npt.NDArray[np.float64]
     clinvar: pa.StringArray
+
+    @property
+    def effects(self) -> pa.Table:
+        first = self.genes.offsets.to_numpy()
+        worst = pa.array(first[:-1].astype(np.int64), mask=first[:-1] == first[1:])
+        return pa.Table.from_arrays([self.genes.values.field(name).take(worst) for name in EFFECT.names], schema=EFFECT)
 
 
 def read_annotations(
@@ -88,8 +94,25 @@ def read_annotations(
     >>> notes.genes.value_lengths().to_pylist(), notes.af.tolist()
     ([2, 0], [nan, nan])
     """
-    text, starts, ends, pos = _checked(text, starts, ends, pos, refs, alts)
-    row = _ends(map(len, alts))
+    if len(refs) != len(alts):
+        raise ValueError(_UNEQUAL)
+    seen: dict[tuple[str, tuple[str, ...]], int] = {}
+    shape = np.array([seen.setdefault(each, len(seen)) for each in zip(refs, alts, strict=True)], np.int64)
+    return read_block(annotation, text, starts, ends, pos, shape, list(seen))
+
+
+def read_block(
+    annotation: Annotation,
+    text: Bytes,
+    starts: Numbers,
+    ends: Numbers,
+    pos: Numbers,
+    shape: Numbers,
+    shapes: Sequence[tuple[str, tuple[str, ...]]],
+) -> Notes:
+    """The same, with REF and ALTs of record i told as shapes[shape[i]]: few shapes (A to G, AT to A) recur in many records."""
+    text, starts, ends, pos = _checked(text, starts, ends, pos, shape)
+    row = _ends(np.array([len(alts) for _, alts in shapes], np.int64)[shape] if len(shape) else ())
     if annotation.kind is None or not row[-1] or not (ends > starts).any():
         return _nothing(int(row[-1]))
 
@@ -98,7 +121,7 @@ def read_annotations(
     _read_odd_frequencies(annotation, text, entries)
     which, what, where = _Which(distinct[0]), _What(distinct[1]), _Where(distinct[2])
     rules = Rules(which.allele, which.number, what.severity, what.in_gene, where.pair, where.group, where.order)
-    records = _records(annotation, row, pos, refs, alts, which.names)
+    records = _records(annotation, row, pos, shape, shapes, which.names)
     first, chosen, af, clinvar = choose(text, entries, rules, records, slot_of, slots)
     _check_size(len(chosen))
 
@@ -122,9 +145,7 @@ def read_annotations(
         "lof": lof,
     }
     effects = [columns[name] for name in EFFECT.names]
-    worst = pa.array(first[:-1], mask=first[:-1] == first[1:])
     return Notes(
-        effects=pa.Table.from_arrays([column.take(worst) for column in effects], schema=EFFECT),
         genes=_lists(first, effects),
         af=af,
         clinvar=write(clinvar, "CLIN_SIG")[0],
@@ -134,7 +155,6 @@ def read_annotations(
 def _nothing(rows: int) -> Notes:
     nulls = [pa.nulls(rows, field.type) for field in EFFECT]
     return Notes(
-        effects=pa.Table.from_arrays(nulls, schema=EFFECT),
         genes=_lists(np.zeros(rows + 1, np.int64), [column[:0] for column in nulls]),
         af=np.full(rows, np.nan),
         clinvar=pa.nulls(rows, pa.string()),
@@ -150,14 +170,14 @@ def _lists(first: Numbers, effects: list[pa.Array]) -> pa.ListArray:
 
 
 def _checked(
-    text: Bytes, starts: Numbers, ends: Numbers, pos: Numbers, refs: Sequence[str], alts: Sequence[tuple[str, ...]]
+    text: Bytes, starts: Numbers, ends: Numbers, pos: Numbers, shape: Numbers
 ) -> tuple[Bytes, Numbers, Numbers, Numbers]:
     """The arrays as the kernels take them: contiguous, the text read only."""
     text = np.ascontiguousarray(text, np.uint8).view()
     text.flags.writeable = False
     starts, ends, pos = (np.array(array, np.int64) for array in (starts, ends, pos))
-    if len({len(starts), len(ends), len(pos), len(refs), len(alts)}) > 1:
-        raise ValueError("the annotations and the alleles are not of equally many records")
+    if len({len(starts), len(ends), len(pos), len(shape)}) > 1:
+        raise ValueError(_UNEQUAL)
     if len(starts) and not (starts.min() >= 0 and (starts <= ends).all() and ends.max() <= len(text)):
         raise ValueError("the place of an annotation is outside the text")
     return text, starts, ends, pos
@@ -218,17 +238,14 @@ def _entries(
 
 
 def _records(
-    annotation: Annotation, row: Numbers, pos: Numbers, refs: Sequence[str], alts: Sequence[tuple[str, ...]],
+    annotation: Annotation, row: Numbers, pos: Numbers, shape: Numbers, shapes: Sequence[tuple[str, tuple[str, ...]]],
     numbers: dict[str, int],
 ) -> Records:  # fmt: skip
     """The alleles, and by the `numbers` of the alleles' names which of them speak of each."""
     if numbers.keys() <= {""}:
         wanted = np.full((int(row[-1]), 2), -1, np.int64)
     else:
-        # Few shapes of records recur (A to G, AT to A): each is asked about once.
-        seen: dict[tuple[str, tuple[str, ...]], int] = {}
-        shape = [seen.setdefault(each, len(seen)) for each in zip(refs, alts, strict=True)]
-        names = [[(numbers.get(a, -1), numbers.get(b, -1)) for a, b in _names(*each)] for each in seen]
+        names = [[(numbers.get(a, -1), numbers.get(b, -1)) for a, b in _names(*each)] for each in shapes]
         first = _ends(map(len, names))
         each = np.repeat(first[shape] - row[:-1], np.diff(row)) + np.arange(row[-1])
         wanted = np.array(list(chain.from_iterable(names)), np.int64).reshape(-1, 2)[each]
@@ -238,8 +255,8 @@ def _records(
         pos,
         wanted,
         tells,
-        *_letters(refs if tells else ()),
-        *_letters(list(chain.from_iterable(alts)) if tells else ()),
+        *_letters([shapes[each][0] for each in shape] if tells else ()),
+        *_letters([alt for each in shape for alt in shapes[each][1]] if tells else ()),
     )
 
 

@@ -23,10 +23,10 @@ from nhsgen.variants.headers import Header, Notes
 from nhsgen.variants.normalise import Reference
 from nhsgen.variants.packing import HaploidSets, Packed, pack, pack_states
 from nhsgen.variants.records import Fixed, Wrong, claimed
-from nhsgen.variants.rows import PLACEHOLDERS, Records, RowWriter, checks_of, rows_of
+from nhsgen.variants.rows import PLACEHOLDERS, Records, RowWriter, checks_of, gathered, rows_of
 from nhsgen.variants.schema import BLOCKS
 from nhsgen.variants.streams import Place
-from nhsgen.variants.text_kernels import HAPLOID_REF, HOM_REF
+from nhsgen.variants.text_kernels import HAPLOID_REF, HOM_REF, PADDING
 from nhsgen.variants.walking import Lines, Stretch
 
 __all__ = ["Batch", "Part", "Report", "Words", "WrongRecord"]
@@ -128,7 +128,7 @@ class Batch(ABC):
 
     def _begin(self) -> None:
         """An empty batch."""
-        self._text: list[bytes] = []
+        self._text: list[Codes] = []
         self._size = self._packed_size = 0
         self._fields: list[Ints] = []
         self._alts: list[Ints] = []
@@ -151,7 +151,7 @@ class Batch(ABC):
         """Keep the fixed part of each record, table columns 0 to 8; `fields` are places in `data` to find again in it."""
         starts, ends = table[:, 0], table[:, 8]
         moved = self._size + np.cumsum(ends - starts) - (ends - starts) - starts
-        self._text.extend(data[start:end].tobytes() for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
+        self._text.append(gathered(data, table[:, [0, 8]]))
         self._fields.append(fields + moved[:, None])
         self._alts.append(table[:, 11].copy())
         self._numbers.append(np.arange(number, number + len(table)))
@@ -210,14 +210,14 @@ class Batch(ABC):
             report.haploid_sets = np.packbits(self.haploid_sets.table, axis=1)
         if report.rows:
             for entry, checks in zip(report.index, checks_of(self.part.out), strict=True):
-                entry["checks"] = checks
+                entry |= checks
             report.sha256, report.size = durable.hash_of(self.part.out), self.part.out.stat().st_size
         report.blocks = self._blocks.write(self.part.out.with_suffix(".blocks"))
 
     def _flush(self) -> None:
         if not self._contigs:
             return
-        text = np.frombuffer(bytearray(b"".join(self._text)), dtype=np.uint8)
+        text = np.concatenate([*self._text, np.zeros(PADDING, dtype=np.uint8)])
         fields, alts, numbers = (np.concatenate(each) for each in (self._fields, self._alts, self._numbers))
         records = self._parsed(text, fields, alts, numbers)
         self.report.without_alt += int((records.alts == 0).sum())

@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pysam
 
 from nhsgen.variants.batches import Batch, Part, Report, Words, WrongRecord
-from nhsgen.variants.bcf_kernels import BCF_COLUMNS, cut_records, decode_bcf, find_record, parse_shared
+from nhsgen.variants.bcf_kernels import BCF_COLUMNS, BROKEN, cut_records, decode_bcf, find_record, parse_shared
 from nhsgen.variants.fixed_kernels import LETTERS, ROLES, nothing_parsed
 from nhsgen.variants.packing import joined
 from nhsgen.variants.reading import quiet_htslib
 from nhsgen.variants.records import NOT_CALLED, Fixed, Record, Wrong, read_fixed, read_record
-from nhsgen.variants.rows import PLACEHOLDERS, Records
+from nhsgen.variants.rows import Records, text_column
 from nhsgen.variants.text_batch import info_roles
 from nhsgen.variants.text_kernels import BAD_GENOTYPES, HIGHEST_ALLELE, WIDE
 from nhsgen.variants.walking import Buffer, Lines
@@ -33,33 +34,59 @@ Codes = npt.NDArray[np.uint8]
 
 _RECORDS = 4_096
 _LARGEST_RECORD = 1 << 28
+_KEYS = {"GT": 1, "DP": 2, "GQ": 3}
 _SEND = "have it sent again"
+_NO_RECORD = "it is no record of a BCF of these samples"
 
 _SAMPLES = re.compile(r"(?m)^(#CHROM(?:\t[^\t\n]*){7}).*$")
 _WORD = re.compile(r"##(?P<kind>FILTER|INFO|FORMAT|contig)=<(?P<inside>.*)>")
-_ID, _IDX = re.compile(r"(?:^|,)ID=(?P<id>[^,]+)"), re.compile(r",IDX=(?P<number>\d+)$")
+_PAIR = re.compile(r'([A-Za-z_][\w.]*)=("(?:[^"\\]|\\.)*"|[^",<>]*)(?:,|$)')
+_ID, _IDX = re.compile(r"(?:^|,)ID=(?P<id>[^,]+)"), re.compile(r",IDX=(?P<number>\d{1,9})$")
+_DUE = {"FILTER": {"ID"}, "contig": {"ID"}, "INFO": {"ID", "Number", "Type"}, "FORMAT": {"ID", "Number", "Type"}}
 _MOST_WORDS = 1 << 20
 
 
 def words_of(text: str) -> Words:
-    """What the numbers in a BCF with this header mean (VCF specification, 6.2.1); ValueError when they are beyond all sense.
+    """What the numbers in a BCF with this header mean (VCF specification, 6.2.1); ValueError when that is not certain.
 
-    >>> words_of('##FILTER=<ID=q10,Description="">\\n##INFO=<ID=DP>\\n##FORMAT=<ID=DP>\\n##contig=<ID=22,length=5>').words
+    A line that does not tell its number counts by its place, so one that we and htslib might read in two ways would shift all
+    behind it.
+
+    >>> words_of('##FILTER=<ID=q10,Description="">\\n##INFO=<ID=DP,Number=1,Type=Integer>\\n##contig=<ID=22,length=5>').words
     ('PASS', 'q10', 'DP')
     """
     words, contigs = {"PASS": 0}, dict[str, int]()
+    taken, next_number = ({0}, set[int]()), [1, 0]
     for line in text.splitlines():
-        match = _WORD.fullmatch(line.rstrip())
-        name = _ID.search(match["inside"]) if match else None
-        if match is None or name is None:
+        kind = line[2:].partition("=")[0]
+        if not line.startswith("##") or kind not in _DUE:
             continue
-        numbers = contigs if match["kind"] == "contig" else words
-        given = _IDX.search(match["inside"])
-        number = int(given["number"]) if given else max(numbers.values(), default=-1) + 1
-        if number >= _MOST_WORDS:
-            raise ValueError(f"a header does not number its words beyond {_MOST_WORDS:,}")
-        numbers.setdefault(name["id"], number)
+        numbers = contigs if kind == "contig" else words
+        name, given = _name_and_number(line.rstrip(), kind)
+        if name in numbers:
+            continue
+        number = next_number[kind == "contig"] if given is None else given
+        if number >= _MOST_WORDS or number in taken[kind == "contig"]:
+            raise ValueError("two words of a header have one number, or one is beyond all sense")
+        numbers[name] = number
+        taken[kind == "contig"].add(number)
+        next_number[kind == "contig"] = max(number + 1, next_number[kind == "contig"])
     return Words(_by_number(words), _by_number(contigs), text)
+
+
+def _name_and_number(line: str, kind: str) -> tuple[str, int | None]:
+    """The ID that a line of the header declares, and the number it gives to it."""
+    match = _WORD.fullmatch(line)
+    inside, at, said = match["inside"] if match else "", 0, dict[str, str]()
+    while at < len(inside) and (pair := _PAIR.match(inside, at)):
+        said.setdefault(pair[1], pair[2])
+        at = pair.end()
+    if at == len(inside) and said.keys() >= _DUE[kind] and said["ID"]:
+        return said["ID"], int(said["IDX"]) if "IDX" in said else None
+    name, given = _ID.search(inside), _IDX.search(inside)
+    if name is None or given is None:
+        raise ValueError("a line of the header cannot be read, and all numbers behind it are uncertain")
+    return name["id"], int(given["number"])
 
 
 def _by_number(numbers: dict[str, int]) -> tuple[str, ...]:
@@ -73,7 +100,7 @@ def records_of(part: Part, report: Report) -> Iterator[Lines]:
     """The records of a part of a BCF, as `walking.lines_of` gives the lines of a VCF."""
     assert part.words is not None
     words, samples = part.words, len(part.header.samples)
-    keys = np.array([_index(words.words, name) for name in ("GT", "DP", "GQ")], dtype=np.int64)
+    keys = np.array([_KEYS.get(word, 0) if word else -1 for word in words.words], dtype=np.int64)
     buffer, table = Buffer(part.stretch), np.zeros((_RECORDS, BCF_COLUMNS), dtype=np.int64)
     number, starved, searching = 1, False, not part.stretch.is_first
     leading: tuple[int, int] | None = None
@@ -132,10 +159,6 @@ def _tell_end(report: Report, buffer: Buffer, table: Ints, count: int) -> None:
     report.end = int(table[beyond, 0]) - buffer.limit if beyond < count else None
 
 
-def _index(words: tuple[str, ...], name: str) -> int:
-    return words.index(name) if name in words else -1
-
-
 def _place(table: Ints, record: int) -> tuple[int, int]:
     return int(table[record, 1]), int(table[record, 2])
 
@@ -156,9 +179,10 @@ class BcfBatch(Batch):
         self.words = part.words
         roles = info_roles(part.header, part.annotation)
         self._roles = np.array(
-            [ROLES.index(roles[word]) + 1 if word in roles else 0 for word in part.words.words], dtype=np.int64
+            [ROLES.index(roles[word]) + 1 if word in roles else 0 if word else -1 for word in part.words.words],
+            dtype=np.int64,
         )
-        self._filters: dict[bytes, bytes] = {}
+        self._named = np.array([bool(name) for name in part.words.contigs], dtype=np.bool_)
 
     def take(self, lines: Lines) -> None:
         table, data = lines.table[lines.first : lines.last], lines.data
@@ -167,7 +191,10 @@ class BcfBatch(Batch):
             self._place = lines.buffer.place(int(table[0, 0]))
         broken = np.flatnonzero(table[:, 12])
         if len(broken):
-            raise WrongRecord(lines.number + int(broken[0]), "it is no record of a BCF of these samples", _SEND)
+            raise WrongRecord(lines.number + int(broken[0]), _NO_RECORD, _SEND)
+        unnamed = np.flatnonzero(~self._named[table[:, 1]])
+        if len(unnamed):
+            raise WrongRecord(lines.number + int(unnamed[0]), "its contig is not declared in the header", _SEND)
         genotypes: dict[int, list[str]] = {}
         if self.samples:
             marks = np.zeros(len(table), dtype=np.uint8)
@@ -231,7 +258,14 @@ class BcfBatch(Batch):
         found["af"] = _as_written(found["af"])
         first = np.cumsum(alts) - alts
         for number in np.flatnonzero(found["mark"]).tolist():
+            if found["mark"][number] & BROKEN:
+                raise WrongRecord(int(numbers[number]), _NO_RECORD, _SEND)
             shared = text[begins[number] : ends[number]].tobytes()
+            # htslib ends a text at a NUL byte, whatever follows it.
+            rows = found["alt"][first[number] : first[number] + alts[number]]
+            texts = [*rows, *(each[number] for each in (name, ref, found["annotation"], found["clinvar"]))]
+            if any((text[start:end] == 0).any() for start, end in texts):
+                raise WrongRecord(int(numbers[number]), "there is a NUL byte in it", _SEND)
             self._put(found, number, int(first[number]), self._judge_fixed(shared, int(numbers[number])))
         text, filters = self._with_filters(text, filters, numbers)
         return Records(
@@ -243,17 +277,15 @@ class BcfBatch(Batch):
 
     def _with_filters(self, text: Codes, spans: Ints, numbers: Ints) -> tuple[Codes, Ints]:
         """The text with every FILTER written behind it in words, and where each record's stands."""
-        written: dict[bytes, tuple[int, int]] = {}
-        more, at, places = [], len(text), np.zeros_like(spans)
-        for record, (start, end) in enumerate(spans.tolist()):
-            typed = text[start:end].tobytes()
-            if typed not in written:
-                words = self._filter(typed, int(numbers[record]))
-                more.append(words)
-                written[typed] = at, at + len(words)
-                at += len(words)
-            places[record] = written[typed]
-        return np.concatenate([text, np.frombuffer(b"".join(more), dtype=np.uint8)]), places
+        distinct = text_column(text, spans, kind=pa.binary()).dictionary_encode()
+        which = distinct.indices.to_numpy()
+        words = [
+            self._filter(typed, int(numbers[int(np.argmax(which == number))]))
+            for number, typed in enumerate(distinct.dictionary.to_pylist())
+        ]
+        ends = len(text) + np.cumsum([len(word) for word in words])
+        places = np.stack([ends - [len(word) for word in words], ends], axis=1)
+        return np.concatenate([text, np.frombuffer(b"".join(words), dtype=np.uint8)]), places[which]
 
     def _filter(self, typed: bytes, number: int) -> bytes:
         kind = typed[0] & 15 if typed else 0
@@ -280,14 +312,9 @@ def _as_written(frequencies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
 
 def _short_alts(data: Codes, table: Ints) -> dict[int, bytes]:
     """The ALT of each record that might stand for no allele."""
-    found = dict.fromkeys(np.flatnonzero(table[:, 11] == 0).tolist(), b"")
-    for line in np.flatnonzero(table[:, 11] == 1).tolist():
-        shared = data[table[line, 0] + 8 + 24 : table[line, 8]]
-        # Typed texts: ID, REF, ALT; a placeholder is short, and so is all before it in a gVCF.
-        for alt in _PLACEHOLDERS:
-            if alt in shared[:64].tobytes():
-                found[line] = alt[1:]
+    lines = np.flatnonzero((table[:, 11] == 0) | ((table[:, 11] == 1) & (table[:, 9] > 0)))
+    found = {}
+    for line in lines.tolist():
+        at = int(table[line, 9])
+        found[line] = data[at : at + (int(data[at - 1]) >> 4)].tobytes() if at else b""
     return found
-
-
-_PLACEHOLDERS = tuple(bytes([len(alt) << 4 | 7]) + alt.encode() for alt in PLACEHOLDERS)

@@ -9,14 +9,14 @@ Nothing is believed: every length is held against the end of its record before w
 import numpy as np
 from numba import njit
 
-from nhsgen.variants.fixed_kernels import NOT_A_NUMBER
-from nhsgen.variants.masks import equal_mask
+from nhsgen.variants.fixed_kernels import JUDGE, NOT_A_NUMBER
+from nhsgen.variants.masks import codes_of_pairs, equal_mask, range_mask
 from nhsgen.variants.text_kernels import ABSENT, BAD_GENOTYPES, HIGHEST_ALLELE, HOM_REF, WIDE
 
-__all__ = ["BCF_COLUMNS", "cut_records", "decode_bcf", "find_record", "parse_shared"]
+__all__ = ["BCF_COLUMNS", "BROKEN", "cut_records", "decode_bcf", "find_record", "parse_shared"]
 
 # What cut_records writes of a record. Columns 0, 8, 10, 11, 12, 13 and 14 mean what they mean of a line of text: begin, end of the
-# fixed part, end, ALTs, malformed, as before, next. Then the contig's number, POS (1-based); and for GT, DP and GQ each where the
+# fixed part, end, ALTs, malformed, as before, next; 9 where the text of a symbolic ALT begins, of a record with one ALT. Then the contig's number, POS (1-based); and for GT, DP and GQ each where the
 # values begin (0: none), bytes a value, and values a sample.
 BCF_COLUMNS = 24
 _CONTIG, _POS, _SHARED_END, _END, _ALTS, _BROKEN, _SAME, _NEXT, _GT, _DP, _GQ = 1, 2, 8, 10, 11, 12, 13, 14, 15, 18, 21
@@ -24,6 +24,9 @@ _CONTIG, _POS, _SHARED_END, _END, _ALTS, _BROKEN, _SAME, _NEXT, _GT, _DP, _GQ = 
 _ALL = ~np.uint64(0)
 _MISSING_FLOAT = np.uint32(0x7F800001)
 _INT8, _INT16, _INT32, _FLOAT, _CHAR = 1, 2, 3, 5, 7
+
+BROKEN = 4
+"""Mark of a record in which no order is to be found; it stands beside those of fixed_kernels.py."""
 
 
 @njit(cache=True, nogil=True)
@@ -120,10 +123,23 @@ def find_record(buf, start, stop, samples, contigs):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
+def _symbolic(buf, place, stop):  # type: ignore[no-untyped-def]
+    """Where the text of the third of the typed texts from `place` on begins, if it is a short "<...>"; else 0."""
+    count = 0
+    for _ in range(3):  # ID, REF, ALT
+        kind, count, place = _typed(buf, place, stop)
+        if kind < 0:
+            return 0
+        place += count
+    return place - count if 0 < count < 15 and buf[place - count] == 60 else 0
+
+
+@njit(cache=True, nogil=True)
 def cut_records(buf, start, stop, samples, contigs, keys, table):  # type: ignore[no-untyped-def]
     """Find whole records in buf[start:stop]; how many there were, and where the first not found begins.
 
-    keys: the numbers of GT, DP and GQ among the header's words, -1 for none. table: (records x BCF_COLUMNS) int64, written.
+    keys: for each word of the header, whether it is GT, DP or GQ (1, 2, 3), another (0), or no word at all (-1).
+    table: (records x BCF_COLUMNS) int64, written.
     """
     count, at = 0, start
     while count < table.shape[0] and at + 8 <= stop:
@@ -138,20 +154,21 @@ def cut_records(buf, start, stop, samples, contigs, keys, table):  # type: ignor
         if not row[_BROKEN]:
             row[_CONTIG], row[_POS] = _u32(buf, at + 8), (_u32(buf, at + 12) + 1) & 0xFFFFFFFF
             row[_ALTS] = (_u32(buf, at + 24) >> 16) - 1
+            if row[_ALTS] == 1:
+                row[9] = _symbolic(buf, at + 32, shared_end)
             place = shared_end
             for _ in range(_u32(buf, at + 28) >> 24):
                 key, place = _key(buf, place, end)
-                if key < 0 or place >= end:
+                if key < 0 or key >= keys.size or keys[key] < 0 or place >= end:
                     row[_BROKEN] = 1
                     break
                 kind, values, place = _typed(buf, place, end)
                 if kind < 0 or place + values * _size(kind) * samples > end:
                     row[_BROKEN] = 1
                     break
-                for number in range(3):
-                    if key == keys[number] and 1 <= kind <= 3:
-                        column = _GT + 3 * number
-                        row[column], row[column + 1], row[column + 2] = place, kind, values
+                if keys[key] > 0 and 1 <= kind <= 3:
+                    column = _GT + 3 * (keys[key] - 1)
+                    row[column], row[column + 1], row[column + 2] = place, kind, values
                 place += values * _size(kind) * samples
             row[_BROKEN] |= place != end
         if count:
@@ -165,24 +182,29 @@ def cut_records(buf, start, stop, samples, contigs, keys, table):  # type: ignor
 @njit(cache=True, nogil=True)
 def _pairs(buf, at, samples, alts, codes):  # type: ignore[no-untyped-def]
     """Two alleles of one byte each: the usual record. Its mark."""
-    mark, highest = 0, min(alts, HIGHEST_ALLELE) + 1
+    mark, highest = 0, np.uint8(min(alts, HIGHEST_ALLELE) + 1)
     pattern = np.uint32(0x03020302) if buf[at + 1] & 1 else np.uint32(0x02020202)
     for first in range(0, samples, 32):
         last = min(first + 32, samples)
-        if last - first == 32 and equal_mask(buf, at + 2 * first, pattern) == _ALL:
-            for sample in range(first, last):
-                codes[sample] = HOM_REF
-            continue
+        if last - first == 32:
+            if equal_mask(buf, at + 2 * first, pattern) == _ALL:
+                codes[first:last] = HOM_REF
+                continue
+            if range_mask(buf, at + 2 * first, np.uint8(0), np.uint8(2 * highest + 2)) == _ALL:
+                codes_of_pairs(buf, at + 2 * first, codes, first)
+                continue
+        wrong = np.uint8(0)
         for sample in range(first, last):
             a, b = buf[at + 2 * sample], buf[at + 2 * sample + 1]
-            low, high = np.int64(a >> 1), np.int64(b >> 1)
-            if b == 0x81:
-                high = np.int64(ABSENT)
-            elif high > highest:
-                mark |= BAD_GENOTYPES
-            if a >= 0x80 or low > highest:
-                mark |= BAD_GENOTYPES
-            codes[sample] = (low & 15) | (high & 15) << 4
+            low, high = np.uint8(a >> np.uint8(1)), np.uint8(b >> np.uint8(1))
+            called = np.uint8(b != 0x81)
+            wrong |= np.uint8(low > highest) | (np.uint8(high > highest) & called)
+            # One allele alone: 0x81 stands where the other would be, half of it is 0x40, and ABSENT is to stand there.
+            codes[sample] = low | np.uint8(
+                (np.uint8(high & (np.uint8(0) - called)) | np.uint8(15 - 15 * called)) << np.uint8(4)
+            )
+        if wrong:
+            mark = BAD_GENOTYPES
     return mark
 
 
@@ -259,7 +281,8 @@ def parse_shared(  # type: ignore[no-untyped-def]
     """Read the shared parts of some records: fixed_kernels.parse_fixed says what is written.
 
     text[begins[i]:ends[i]] is the shared part of record i, without the two lengths; alts how many ALTs each has.
-    roles: for each word of the header, what its INFO is read for. letters: kinds of letters, 1 and 2 DNA, 0 none.
+    mark: 0, JUDGE, or BROKEN where nothing behind can be found. roles: for each word of the header, what its INFO is read for;
+    -1 for no word at all. letters: kinds of letters, 1 and 2 DNA, 0 none.
     ref, name (the ID), filters: (start, end) in text; filters of the typed value as it stands.
     """
     row = 0
@@ -301,10 +324,11 @@ def parse_shared(  # type: ignore[no-untyped-def]
         filters[i, 1] = place
         # Of a record to be judged too: where its annotation stands is found nowhere else.
         if whole:
-            fine &= _parse_info(
+            whole, sound = _parse_info(
                 text, place, stop, infos, alts[i], roles, i, row, pos, end, an, annotation, clinvar, ac, af
             )
-        mark[i] = 0 if fine and whole else 1
+            fine &= sound
+        mark[i] = BROKEN if not whole else 0 if fine else JUDGE
         row += alts[i]
 
 
@@ -312,14 +336,15 @@ def parse_shared(  # type: ignore[no-untyped-def]
 def _parse_info(  # type: ignore[no-untyped-def]
     text, place, stop, infos, alts, roles, i, row, pos, end, an, annotation, clinvar, ac, af
 ):
+    """Whether every field was found, and whether what is read of them is surely right; it is written."""
     fine = True
     for _ in range(infos):
         key, place = _key(text, place, stop)
-        if key < 0 or key >= roles.size:
-            return False
+        if key < 0 or key >= roles.size or roles[key] < 0:
+            return False, False
         kind, count, place = _typed(text, place, stop)
         if kind < 0:
-            return False
+            return False, False
         role, size = roles[key], _size(kind)
         if (role == 1 or role == 2 or role == 3) and count and not 1 <= kind <= 3:
             fine = False
@@ -336,10 +361,11 @@ def _parse_info(  # type: ignore[no-untyped-def]
             if last != NOT_A_NUMBER:
                 fine &= last >= pos[i]
                 end[i] = max(end[i], last)
-        elif role == 4 and kind == _CHAR:
-            annotation[i, 0], annotation[i, 1] = place, place + count
-        elif role == 5 and kind == _CHAR:
-            clinvar[i, 0], clinvar[i, 1] = place, place + count
+        elif (role == 4 or role == 5) and kind == _CHAR:
+            span = annotation[i] if role == 4 else clinvar[i]
+            span[0], span[1] = place, place + count
+            for j in range(place, place + count):
+                fine &= text[j] != 0
         elif role == 6 and kind == _FLOAT:
             for j in range(min(count, alts)):
                 value = _float(text, place + j * size)
@@ -348,7 +374,7 @@ def _parse_info(  # type: ignore[no-untyped-def]
         elif role == 6 and count:
             fine = False
         place += count * size
-    return fine and place == stop
+    return place == stop, fine
 
 
 @njit(cache=True, nogil=True)

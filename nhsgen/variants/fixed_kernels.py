@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from nhsgen.variants.masks import equal_mask, lowest
+
 __all__ = ["JUDGE", "LETTERS", "NOT_A_NUMBER", "REREAD", "ROLES", "InfoTable", "nothing_parsed", "parse_fixed"]
 
 # Marks: the record is to be judged; its frequencies are to be read again.
@@ -100,7 +102,7 @@ def parse_fixed(
 ) -> dict[str, Any]:
     """Read the fixed columns of some records.
 
-    text: their bytes. fields: (records x 9) where CHROM .. INFO begin, and where INFO ends; a tab stands before each next field.
+    text: their bytes, 64 more behind them. fields: (records x 9) where CHROM .. INFO begin, and where INFO ends; a tab stands before each next field.
     alts: how many ALTs each record has.
 
     One value a record: pos, end (1-based, closed); an; small (are there small letters of DNA); qual;
@@ -207,14 +209,12 @@ def _parse_info(  # type: ignore[no-untyped-def]
     pos, end, an, annotation, clinvar, blamed, ac, af,
 ):  # fmt: skip
     """The mark that an INFO earns; what it is read for is written."""
-    at, expected, fine, marked = begin, 0, True, 0
+    at, expected, fine, marked = begin, 0, not _has(text, begin, stop, 32), 0
     while at <= stop:
-        equals, close = -1, at
-        while close < stop and text[close] != _SEMICOLON:
-            fine &= text[close] != 32
-            if text[close] == _EQUALS and equals < 0:
-                equals = close
-            close += 1
+        equals, close = at, _next_semicolon(text, at, stop)
+        while equals < close and text[equals] != _EQUALS:
+            equals += 1
+        equals = equals if equals < close else -1
         name_end = equals if equals >= 0 else close
         field = _find(text, at, name_end, names, starts, expected)
         expected = field + 1
@@ -246,6 +246,26 @@ def _parse_info(  # type: ignore[no-untyped-def]
         fine &= good
         at = close + 1
     return marked if fine else JUDGE
+
+
+@njit(cache=True, nogil=True)
+def _next_semicolon(text, at, stop):  # type: ignore[no-untyped-def]
+    for i in range(at, stop, 64):
+        bits = equal_mask(text, i, np.uint32(0x3B3B3B3B))
+        if bits:
+            return min(i + lowest(bits), stop)
+    return stop
+
+
+@njit(cache=True, nogil=True)
+def _has(text, at, stop, letter):  # type: ignore[no-untyped-def]
+    """Whether a letter stands in text[at:stop]."""
+    pattern = np.uint32(0x01010101) * np.uint32(letter)
+    for i in range(at, stop, 64):
+        bits = equal_mask(text, i, pattern)
+        if bits and i + lowest(bits) < stop:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)
@@ -283,7 +303,7 @@ def _fits(text, at, stop, has_value, alts, kind, number):  # type: ignore[no-unt
         return not has_value
     if not has_value or stop <= at:
         return False
-    if stop - at == 1 and text[at] == _DOT:
+    if (stop - at == 1 and text[at] == _DOT) or (kind == 4 and number == -1):
         return True
     values = 1
     for j in range(at, stop):

@@ -384,7 +384,9 @@ def _put_in_order(opened: Sequence[Opened], parts: Sequence[Part], reports: Sequ
         with_rows.sort(key=lambda each: _extent(each[1]))
     if _are_in_order([report for _, report in with_rows]):
         for part, report in with_rows:
-            stored.add(part.out, report.sha256, report.index, report.contigs, stored.numbers(report))
+            # What was put in order here cannot be looked up by where it was.
+            index = report.index if report.as_read else [entry | {"source": -1} for entry in report.index]
+            stored.add(part.out, report.sha256, index, report.contigs, stored.numbers(report))
         return
     total = sum(report.rows for _, report in with_rows)
     if total > _SORT_IN_MEMORY:
@@ -398,7 +400,7 @@ def _put_in_order(opened: Sequence[Opened], parts: Sequence[Part], reports: Sequ
     writer = RowWriter(path, -1)
     writer.add(sorted_rows(pa.concat_tables(tables)), (-1, 0))
     writer.finish()
-    index = [entry | {"checks": checks} for entry, checks in zip(writer.index, checks_of(path), strict=True)]
+    index = [entry | checks for entry, checks in zip(writer.index, checks_of(path), strict=True)]
     stored.add(path, durable.hash_of(path), index, list(writer.contigs.values()), range(len(stored.sets)))
 
 

@@ -92,14 +92,14 @@ class _Bytes:
 
     def __init__(self, path: Path, packing: Packing) -> None:
         self._blocks = blocks(path, packing)
-        self._data, self._at = b"", 0
+        self._data, self._at = bytearray(), 0
         self._from: list[tuple[int, int]] = []  # block, and the number of bytes before it
         self._read = 0  # bytes of all blocks so far
 
     def peek(self, count: int) -> bytes:
         while len(self._data) - self._at < count and self._more():
             pass
-        return self._data[self._at : self._at + count]
+        return bytes(self._data[self._at : self._at + count])
 
     def take(self, count: int) -> bytes:
         """The next bytes, fewer at the end."""
@@ -134,7 +134,9 @@ class _Bytes:
             return False
         self._from.append((start, self._read))
         self._read += len(data)
-        self._data, self._at = self._data[self._at :] + data, 0
+        del self._data[: self._at]
+        self._data += data
+        self._at = 0
         return True
 
 
@@ -163,7 +165,7 @@ def _bcf_header(path: Path, bytes_of: _Bytes) -> str:
 
 def _record_bytes(bytes_of: _Bytes, is_text: bool) -> float:
     """Measured at the first records."""
-    sample = bytes_of.peek(4 << 20)
+    sample = bytes_of.peek(1 << 20)
     if not sample:
         return 0.0
     records, used = (sample.count(b"\n"), len(sample)) if is_text else _bcf_records(sample)

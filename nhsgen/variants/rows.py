@@ -21,7 +21,7 @@ from numba import njit
 from nhsgen import durable
 from nhsgen.errors import BadFile
 from nhsgen.genome import chromosome, chromosome_order
-from nhsgen.variants.annotations import UnreadableAnnotation, read_annotations
+from nhsgen.variants.annotations import UnreadableAnnotation, read_block
 from nhsgen.variants.consequences import Annotation
 from nhsgen.variants.fixed_kernels import NOT_A_NUMBER
 from nhsgen.variants.genotypes import COUNTS, GENOTYPE_COLUMNS
@@ -31,12 +31,23 @@ from nhsgen.variants.records import Wrong
 from nhsgen.variants.schema import COLUMNS
 from nhsgen.variants.streams import Place
 
-__all__ = ["PLACEHOLDERS", "ROW_GROUP", "Records", "RowWriter", "checks_of", "rows_of", "sorted_rows", "text_column"]
+__all__ = [
+    "PLACEHOLDERS",
+    "ROW_GROUP",
+    "Records",
+    "RowWriter",
+    "checks_of",
+    "gathered",
+    "nothing",
+    "rows_of",
+    "sorted_rows",
+    "text_column",
+]
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
-ROW_GROUP = 2_000
+ROW_GROUP = 4_000
 """Rows of a row group: as little as is read of a store."""
 
 PLACEHOLDERS = ("<NON_REF>", "<*>")
@@ -86,14 +97,28 @@ def _gather(text, spans, out, offsets):  # type: ignore[no-untyped-def]
     offsets[spans.shape[0]] = at
 
 
-def text_column(text: Bytes, spans: Ints, mask: npt.NDArray[np.bool_] | None = None) -> pa.StringArray:
-    """The bytes of each (start, end) as a column of strings; null where `mask` is true."""
-    spans = spans if mask is None else np.where(mask[:, None], 0, spans)
+def gathered(text: Bytes, spans: Ints) -> Bytes:
+    """The bytes of each (start, end), one after the other."""
+    return _gathered(text, spans)[0]
+
+
+def _gathered(text: Bytes, spans: Ints) -> tuple[Bytes, npt.NDArray[np.int32]]:
     size = int((spans[:, 1] - spans[:, 0]).sum())
     out, offsets = np.empty(size, dtype=np.uint8), np.empty(len(spans) + 1, dtype=np.int32)
-    _gather(text, spans, out, offsets)
+    _gather(text, np.ascontiguousarray(spans), out, offsets)
+    return out, offsets
+
+
+_TEXT = pa.string()
+
+
+def text_column(
+    text: Bytes, spans: Ints, mask: npt.NDArray[np.bool_] | None = None, kind: pa.DataType = _TEXT
+) -> pa.Array:
+    """The bytes of each (start, end) as a column of strings, or of plain bytes; null where `mask` is true."""
+    out, offsets = _gathered(text, spans if mask is None else np.where(mask[:, None], 0, spans))
     valid = None if mask is None else pa.array(~mask).buffers()[1]
-    return pa.StringArray.from_buffers(len(spans), pa.py_buffer(offsets), pa.py_buffer(out), valid)
+    return pa.Array.from_buffers(kind, len(spans), [valid, pa.py_buffer(offsets), pa.py_buffer(out)])
 
 
 def _is_dot(text: Bytes, spans: Ints) -> npt.NDArray[np.bool_]:
@@ -114,15 +139,10 @@ def rows_of(records: Records, annotation: Annotation, reference: Reference | Non
         letters = pc.match_substring_regex(alts, r"^[A-Za-z*]+$")
         alts = pc.if_else(letters, pc.ascii_upper(alts), alts)
     first = np.concatenate([[0], np.cumsum(records.alts)])
-    lists = pa.ListArray.from_arrays(pa.array(first.astype(np.int32)), alts)
     try:
-        notes = read_annotations(
-            annotation, text, records.annotation[:, 0], records.annotation[:, 1], records.pos, refs.to_pylist(),
-            [tuple(each) for each in lists.to_pylist()],
-        ) if annotation.kind and records.annotation.any() else read_annotations(
-            Annotation(), text[:0], *(np.zeros(len(records.alts), dtype=np.int64),) * 3, [""] * len(records.alts),
-            [("",) * each for each in records.alts.tolist()],
-        )  # fmt: skip
+        shape, shapes = _shapes(records, first, refs, alts, bool(annotation.kind))
+        starts, ends = records.annotation.T
+        notes = read_block(annotation, text, starts, ends, records.pos, shape, shapes)
     except UnreadableAnnotation as error:
         raise Wrong("a character of the annotation is not UTF-8", "have the file saved as UTF-8") from error
     at = pa.array(record)
@@ -145,6 +165,7 @@ def rows_of(records: Records, annotation: Annotation, reference: Reference | Non
         "info_an": pa.array(records.an, mask=records.an == NOT_A_NUMBER).take(at),
         "af": _highest(records.af, notes.af),
         "clinvar": pc.coalesce(notes.clinvar, _clinvar(text, records.clinvar).take(at)),
+        "gene": _first_gene(notes.genes),
         "genes": notes.genes,
     }
     genotypes = _genotypes(records)
@@ -155,14 +176,29 @@ def rows_of(records: Records, annotation: Annotation, reference: Reference | Non
     return _without_placeholders(pa.Table.from_arrays(arrays, schema=COLUMNS))
 
 
+def _shapes(
+    records: Records, first: Ints, refs: pa.StringArray, alts: pa.StringArray, in_words: bool
+) -> tuple[Ints, list[tuple[str, tuple[str, ...]]]]:
+    """Which REF and ALTs each record has, of the distinct ones; without `in_words` only how many ALTs they are matters."""
+    if not in_words:
+        counts, shape = np.unique(records.alts, return_inverse=True)
+        return shape, [("N", ("N",) * count) for count in counts.tolist()]
+    lists = pa.ListArray.from_arrays(pa.array(first.astype(np.int32)), alts)
+    written = pc.binary_join_element_wise(refs, pc.binary_join(lists, ","), ",").dictionary_encode()
+    distinct = [tuple(text.split(",")) for text in written.dictionary.to_pylist()]
+    shapes = [(ref, () if alts == ("",) else alts) for ref, *rest in distinct for alts in [tuple(rest)]]
+    return written.indices.to_numpy().astype(np.int64), shapes
+
+
 def _genotypes(records: Records) -> dict[str, pa.Array]:
     """The genotype columns and the counts of every row, in the order of the batch."""
     packed = records.packed
     if packed is None:
         empty = {name: pa.array(np.zeros(len(records.record), dtype=np.int32)) for name in COUNTS}
         lists = GENOTYPE_COLUMNS.empty_table()
-        nothing = {name: _absent(lists.schema.field(name).type, len(records.record)) for name in lists.column_names}
-        return empty | nothing
+        return empty | {
+            name: nothing(lists.schema.field(name).type, len(records.record)) for name in lists.column_names
+        }
     counted = {name: pa.array(value) for name, value in tally(packed.counts).items()}
     found = counted | dict(zip(GENOTYPE_COLUMNS.names, packed.arrays(), strict=True))
     if np.array_equal(records.order, np.arange(len(records.order))):
@@ -171,7 +207,8 @@ def _genotypes(records: Records) -> dict[str, pa.Array]:
     return {name: column.take(back) for name, column in found.items()}
 
 
-def _absent(kind: pa.DataType, rows: int) -> pa.Array:
+def nothing(kind: pa.DataType, rows: int) -> pa.Array:
+    """A column of nulls, or of empty lists."""
     if pa.types.is_list(kind):
         return pa.ListArray.from_arrays(pa.array(np.zeros(rows + 1, dtype=np.int32)), pa.array([], kind.value_type))
     return pa.nulls(rows, kind)
@@ -203,6 +240,15 @@ def _clinvar(text: Bytes, spans: Ints) -> pa.Array:
 def _highest(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> pa.Array:
     highest = np.fmax(one, other)
     return pa.array(highest, mask=np.isnan(highest))
+
+
+def _first_gene(genes: pa.ListArray) -> pa.Array:
+    """The gene of the worst effect that is on one; null where none is."""
+    offsets, names = genes.offsets.to_numpy(), genes.values.field("gene")
+    on_gene = np.flatnonzero(names.is_valid().to_numpy(zero_copy_only=False))
+    first = np.searchsorted(on_gene, offsets[:-1])
+    found = np.append(on_gene, len(names))[first]
+    return names.take(pa.array(found, mask=found >= offsets[1:]))
 
 
 def _normal(
@@ -269,7 +315,7 @@ def _ranks(table: pa.Table) -> npt.NDArray[np.int64]:
 # -- Writing ------------------------------------------------------------------------------------------------------------
 
 _DICTIONARY = [
-    "chrom", "filter", "clinvar", "ref", "alt", "allele", "n_alleles",
+    "chrom", "filter", "clinvar", "gene", "ref", "alt", "allele", "n_alleles",
     *(f"genes.list.element.{name}" for name in ("gene", "gene_id", "consequence", "impact", "transcript", "lof")),
 ]  # fmt: skip
 _SPLIT, _DELTAS = "BYTE_STREAM_SPLIT", "DELTA_BINARY_PACKED"
@@ -416,28 +462,40 @@ def _entry(group: pa.Table, number: int, source: int, place: Place) -> dict[str,
     return {
         "part": 0, "group": number, "rows": len(group), "first_chrom": group["chrom"][0].as_py(),
         "last_chrom": group["chrom"][len(group) - 1].as_py(), "first_pos": lowest, "last_end": int(group["end"].to_numpy().max()),
-        "genes": sorted(genes), "source": source, "block": place[0], "within": place[1], "checks": [],
+        "empty": [name for name in MAY_BE_EMPTY if _is_empty(group[name])],
+        "genes": sorted(genes), "source": source, "block": place[0], "within": place[1],
     }  # fmt: skip
 
 
-def checks_of(path: Path) -> list[list[int]]:
-    """CRC-32 of the bytes of every column of every row group of a Parquet file, in their order."""
+MAY_BE_EMPTY = ("normal", "two_copies", "no_call", "gt", "half_call", "other_alt", "haploid_set")
+"""Columns that need not be read where the index says that nothing is in them."""
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    if column.null_count == len(column):
+        return True
+    return pa.types.is_list(column.type) and not column.null_count and not len(column.combine_chunks().flatten())
+
+
+def checks_of(path: Path) -> list[dict[str, list[int]]]:
+    """Of every row group of a Parquet file, where the bytes of each column begin, how many they are, and their CRC-32."""
     described = pq.read_metadata(path)
     with durable.storage(f"reading {path.name}", path), path.open("rb") as file:
-        checks = []
+        found = []
         for group in range(described.num_row_groups):
             columns = described.row_group(group)
-            row = []
-            for number in range(columns.num_columns):
-                start, size = column_span(columns.column(number))
+            spans = [_span(columns.column(number)) for number in range(columns.num_columns)]
+            checks = []
+            for start, size in spans:
                 file.seek(start)
-                row.append(isal_zlib.crc32(file.read(size)))
-            checks.append(row)
-    return checks
+                checks.append(isal_zlib.crc32(file.read(size)))
+            found.append(
+                {"starts": [start for start, _ in spans], "sizes": [size for _, size in spans], "checks": checks}
+            )
+    return found
 
 
-def column_span(column: Any) -> tuple[int, int]:
-    """Where the bytes of a column of a row group begin, and how many they are."""
+def _span(column: Any) -> tuple[int, int]:
     start = column.data_page_offset
     if column.has_dictionary_page and column.dictionary_page_offset is not None:
         start = min(start, column.dictionary_page_offset)

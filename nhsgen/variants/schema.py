@@ -50,6 +50,7 @@ COLUMNS = pa.schema(
         ("info_an", pa.int64()),
         ("af", pa.float64()),  # highest frequency in a reference population; null where none is known
         ("clinvar", pa.string()),
+        ("gene", pa.string()),  # the first of `genes`, for those who ask no more
         ("genes", pa.list_(pa.struct(list(EFFECT)))),  # the worst effect on each gene, most severe first
         *(field for field in GENOTYPE_COLUMNS),
     ]
@@ -57,7 +58,7 @@ COLUMNS = pa.schema(
 """variants/*.parquet: one row an ALT allele, in order of chromosome, position, REF and ALT, over all files in their order."""
 
 LISTED = (
-    *(name for name in COLUMNS.names if name not in {"normal", "genes", *GENOTYPE_COLUMNS.names}),
+    *(name for name in COLUMNS.names if name not in {"normal", "gene", "genes", *GENOTYPE_COLUMNS.names}),
     *EFFECT.names,
     "genes",
 )
@@ -80,11 +81,15 @@ INDEX = pa.schema(
         ("last_chrom", pa.string()),
         ("first_pos", pa.int32()),  # the lowest pos, also in normal form; 1-based
         ("last_end", pa.int32()),  # the highest end; 1-based, closed
+        ("empty", pa.list_(pa.string())),  # columns that hold nothing but nulls or empty lists
         ("genes", pa.list_(pa.string())),  # symbols and ids of all genes that an allele of it touches
         ("source", pa.int32()),  # which source file its first record stands in
         ("block", pa.int64()),  # where in that file (streams.py): a compressed block, and how far into it
         ("within", pa.int64()),
-        ("checks", pa.list_(pa.uint32())),  # CRC-32 of the bytes of each column, in the order of the file's own columns
+        # Of each of the file's own columns in their order: where its bytes begin, how many, and their CRC-32.
+        ("starts", pa.list_(pa.int64())),
+        ("sizes", pa.list_(pa.int64())),
+        ("checks", pa.list_(pa.uint32())),
     ]
 )
 """index.parquet: each row group of variants/*.parquet, in order."""

@@ -26,9 +26,12 @@ from nhsgen.variants.store_files import Group, StoreFiles
 __all__ = ["VariantStore"]
 
 Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 Answer = TypeVar("Answer")
 _EVERYTHING = VariantFilter()
 _GENOTYPES = GENOTYPE_COLUMNS.names
+_CELLS_AT_ONCE = 1 << 26
+"""Alleles times people that a thread works on at one time."""
 
 
 class VariantStore:
@@ -72,7 +75,9 @@ class VariantStore:
         for name in wanted:
             if name not in ("key", *LISTED):
                 raise BadInput("querying variants", f"there is no column '{name}'", f"use key, {', '.join(LISTED)}")
-        return pl.concat(self._each(filter, wanted, lambda _, found, __: found.select(wanted)), how="vertical")
+        return pl.concat(self._each(filter, wanted, lambda _, found, __: found)).select(
+            *(_column(name) for name in wanted)
+        )
 
     def genes(self, filter: VariantFilter = _EVERYTHING) -> list[str]:
         """The symbols of the genes that `filter` names, or else of all that an allele touches, in alphabetical order.
@@ -132,16 +137,18 @@ class VariantStore:
         """
         mask = self.mask(samples)
 
-        def count(group: Group, found: pl.DataFrame, table: pa.Table) -> pl.DataFrame:
-            counted = genotypes.count(table, mask, self._files.haploid_sets_of(group))
-            return found.drop("hits").with_columns(
-                *(pl.Series(name, counted[name]) for name in COUNTS),
-                pl.Series("carriers", counted["ac"] - counted["hom_alt"]),
-                pl.Series("homozygous", counted["hom_alt"]),
-            )
+        def count(part: int, found: pl.DataFrame, table: pa.Table) -> tuple[pl.DataFrame, dict[str, Ints]]:
+            return found, genotypes.count(table, mask, self._files.haploid_sets_of(part))
 
         wanted = ["key", "chrom", "pos", "ref", "alt", "gene"]
-        return pl.concat(self._each(filter, wanted, count, with_people=True), how="vertical")
+        answers = list(self._each(filter, wanted, count, with_people=True))
+        counted = {name: np.concatenate([counts[name] for _, counts in answers]) for name in COUNTS}
+        return pl.concat([found for found, _ in answers]).select(
+            *(_column(name) for name in wanted),
+            *(pl.Series(name, counted[name]) for name in COUNTS),
+            pl.Series("carriers", counted["ac"] - counted["hom_alt"]),
+            pl.Series("homozygous", counted["hom_alt"]),
+        )
 
     def carriers(
         self, filter: VariantFilter = _EVERYTHING, samples: Mask | Sequence[str] | None = None
@@ -153,22 +160,20 @@ class VariantStore:
         mask = self.mask(samples)
         names = pl.Series("sample", self.samples, dtype=pl.String)
 
-        def carry(_: Group, found: pl.DataFrame, table: pa.Table) -> pl.DataFrame:
+        def carry(_: int, found: pl.DataFrame, table: pa.Table) -> pl.DataFrame:
             at, who, copies = genotypes.copies(table, mask)
-            effects = found.with_row_index("row").explode("hits", empty_as_null=True)
-            people = pl.DataFrame(
-                {"row": at.astype(np.uint32), "sample": names.gather(who), "copies": copies.astype(np.int8)}
-            )
-            if len(effects) == len(found):  # one effect each: no join is needed
-                joined = pl.concat([people, effects.drop("row")[at]], how="horizontal")
-            else:
-                joined = people.join(effects, on="row", maintain_order="left_right")
+            effects = found.select(_KEY.alias("key"), "hits").with_row_index("row").explode("hits", empty_as_null=True)
             said = (pl.col("hits").struct.field(name) for name in ("gene", "impact", "consequence"))
-            return joined.select("key", *said, "sample", "copies")
+            effects = effects.select("row", "key", *said)
+            people = pl.DataFrame({"sample": names.gather(who), "copies": copies.astype(np.int8)})
+            if len(effects) == len(found):  # one effect each: no join is needed
+                return pl.concat([effects.drop("row")[at], people], how="horizontal")
+            people = people.with_columns(pl.Series("row", at.astype(np.uint32)))
+            return people.join(effects, on="row", maintain_order="left_right").select(
+                "key", "gene", "impact", "consequence", "sample", "copies"
+            )
 
-        return pl.concat(
-            self._each(filter, ["key"], carry, ("impact", "consequence"), with_people=True), how="vertical"
-        )
+        return pl.concat(self._each(filter, ["key"], carry, ("impact", "consequence"), with_people=True))
 
     def genotypes(
         self, filter: VariantFilter = _EVERYTHING, samples: Mask | Sequence[str] | None = None
@@ -180,10 +185,10 @@ class VariantStore:
         """
         chosen = np.flatnonzero(self.mask(samples))
 
-        def decode(group: Group, found: pl.DataFrame, table: pa.Table) -> tuple[pl.DataFrame, genotypes.States]:
-            sets = self._files.haploid_sets_of(group)
-            states = genotypes.states_with_marks(table, len(self.samples), sets)
-            return found.drop("hits"), states if len(chosen) == len(self.samples) else states[:, chosen]
+        def decode(part: int, found: pl.DataFrame, table: pa.Table) -> tuple[pl.DataFrame, genotypes.States]:
+            states = genotypes.states_with_marks(table, len(self.samples), self._files.haploid_sets_of(part))
+            listed = found.select(*(_column(name) for name in ("key", *LISTED)))
+            return listed, states if len(chosen) == len(self.samples) else states[:, chosen]
 
         yield from self._each(filter, ["key", *LISTED], decode, with_people=True)
 
@@ -208,6 +213,28 @@ class VariantStore:
         schema = {"chrom": pl.String, "pos": pl.Int64, "hom_ref": pl.Int64, "unknown": pl.Int64}
         return pl.DataFrame(rows, schema=schema, orient="row")
 
+    def source_places(
+        self, filter: VariantFilter, source: int
+    ) -> Iterator[tuple[tuple[int, int] | None, set[tuple[str, int, str]]]]:
+        """Where in source file `source` to look for the records of the matching alleles (streams.py says what a place is; None:
+        anywhere), and the chrom, pos and REF of those that are there.
+        """
+        anywhere: set[tuple[str, int, str]] = set()
+        for number in self._groups(filter):
+            group = self._files.groups[number]
+            if group.source not in {source, -1}:
+                continue
+            read = self._files.read([number], self._read_for(filter, ("chrom", "pos", "ref")))
+            found = _select(pl.DataFrame(pl.from_arrow(read)), filter).select("chrom", "pos", "ref")
+            if found.is_empty():
+                continue
+            if group.source < 0:
+                anywhere |= set(found.rows())
+            else:
+                yield (group.block, group.within), set(found.rows())
+        if anywhere:
+            yield None, anywhere
+
     def verify(self) -> dict[str, int]:
         """Hash the files again and count the genotypes again; Tampered when either is not what was written down.
 
@@ -217,13 +244,13 @@ class VariantStore:
         self._files.verify()
         everyone = self.mask(None)
 
-        def compare(group: Group, found: pl.DataFrame, table: pa.Table) -> tuple[int, int, int]:
-            counted = genotypes.count(table, everyone, self._files.haploid_sets_of(group))
+        def compare(part: int, found: pl.DataFrame, table: pa.Table) -> tuple[int, int, int]:
+            counted = genotypes.count(table, everyone, self._files.haploid_sets_of(part))
             for name in COUNTS:
                 if not np.array_equal(counted[name], found[name].to_numpy()):
                     raise Tampered(
                         "counting the genotypes again", f"{name} is not what was written down", "ingest the variants again",
-                        file=self._files.info["parts"][group.part]["file"],
+                        file=self._files.info["parts"][part]["file"],
                     )  # fmt: skip
             # A file without samples claims counts that nobody here can count again.
             claims = found.filter(
@@ -241,15 +268,15 @@ class VariantStore:
         self,
         filter: VariantFilter,
         columns: Sequence[str],
-        use: Callable[[Group, pl.DataFrame, pa.Table], Answer],
+        use: Callable[[int, pl.DataFrame, pa.Table], Answer],
         effects: Sequence[str] = (),
         *,
         with_people: bool = False,
     ) -> Iterator[Answer]:
-        """What `use` makes of the matching rows of each row group that has some, in order; once of no row where none has.
+        """What `use` makes of the matching rows of some row groups at a time, in order; once of no row where none matches.
 
-        use: called with the group, the rows' `columns` and their effects that match as `hits` (gene, gene_id, what the filter
-        asks and `effects`), and their genotypes, read only `with_people`.
+        use: called with the number of their file, the columns that `columns` need and their effects that match as `hits` (the
+        gene, what the filter asks and `effects`), and their genotypes, read only `with_people`.
         """
         if filter.needs_pooled_af:
             raise BadInput(
@@ -257,38 +284,51 @@ class VariantStore:
                 "the limit is on the frequency in all people asked",
                 "resolve it with VariantFilter.resolved first",
             )
-        wanted = _effects_used(filter, columns, effects)
-        plain = [
-            name for name in COLUMNS.names if name in {*columns, *_used(filter, columns)} and name not in _NOT_PLAIN
-        ]
-        read = [*plain, *(f"genes.list.element.{name}" for name in wanted)]
+        read = self._read_for(filter, columns, effects)
 
-        def answer(number: int) -> list[Answer]:
-            found = _select(self._frame(number, read), filter, bool(wanted))
+        def answer(numbers: list[int]) -> list[Answer]:
+            frame = pl.DataFrame(pl.from_arrow(self._files.read(numbers, read)))
+            found = _select(frame, filter)
             if found.is_empty():
                 return []
-            table = self._people(number, found["_row"].to_numpy()) if with_people else GENOTYPE_COLUMNS.empty_table()
-            return [use(self._files.groups[number], found.select(*(_column(name) for name in columns), "hits"), table)]
+            table = GENOTYPE_COLUMNS.empty_table()
+            if with_people:
+                table = self._files.read(numbers, _GENOTYPES)
+                table = table if len(found) == len(frame) else table.take(pa.array(found["_row"].to_numpy()))
+            return [use(self._files.groups[numbers[0]].part, found, table)]
 
         some = False
-        for answers in mapped(answer, self._groups(filter), settings=self._settings):
+        for answers in mapped(answer, self._runs(self._groups(filter), with_people), settings=self._settings):
             some |= bool(answers)
             yield from answers
         if not some:
-            empty = COLUMNS.empty_table().select([*plain, "genes"])
-            found = _select(pl.DataFrame(pl.from_arrow(empty)).with_row_index("_row"), filter, True)
-            nowhere = Group(-1, 0, 0, "", "", 0, 0, -1, 0, 0)
-            yield use(
-                nowhere, found.select(*(_column(name) for name in columns), "hits"), GENOTYPE_COLUMNS.empty_table()
-            )
+            empty = COLUMNS.empty_table().select(list(dict.fromkeys(name.split(".")[0] for name in [*read, "genes"])))
+            yield use(-1, _select(pl.DataFrame(pl.from_arrow(empty)), filter), GENOTYPE_COLUMNS.empty_table())
 
-    def _frame(self, number: int, columns: Sequence[str]) -> pl.DataFrame:
-        table = self._files.read(number, columns)
-        return pl.DataFrame(pl.from_arrow(table)).with_row_index("_row")
+    def _read_for(self, filter: VariantFilter, columns: Sequence[str], effects: Sequence[str] = ()) -> list[str]:
+        """The columns that must be read for a filter and for `columns`; of an effect only the parts that are asked about."""
+        wanted = _effects_used(filter, columns, effects) if self._files.info["annotation"] else []
+        if wanted == ["gene"] and not effects:  # what stands beside the list is enough
+            wanted = []
+        plain = [
+            name for name in COLUMNS.names if name in {*columns, *_used(filter, columns)} and name not in _NOT_PLAIN
+        ]
+        return [*plain, *(f"genes.list.element.{name}" for name in wanted)]
 
-    def _people(self, number: int, rows: npt.NDArray[np.uint32]) -> pa.Table:
-        table = self._files.read(number, _GENOTYPES)
-        return table if len(rows) == len(table) else table.take(pa.array(rows))
+    def _runs(self, numbers: Sequence[int], with_people: bool) -> Iterator[list[int]]:
+        """Row groups that are read together: neighbours in one file, not more than fit well in memory."""
+        most = max(1, _CELLS_AT_ONCE // max(1, len(self.samples) * with_people, 256))
+        run: list[int] = []
+        rows = 0
+        for number in numbers:
+            group = self._files.groups[number]
+            if run and (group.part != self._files.groups[run[0]].part or rows + group.rows > most):
+                yield run
+                run, rows = [], 0
+            run.append(number)
+            rows += group.rows
+        if run:
+            yield run
 
     def _groups(self, filter: VariantFilter) -> list[int]:
         """The numbers of the row groups that can hold a match."""
@@ -346,6 +386,7 @@ def _used(filter: VariantFilter, columns: Sequence[str]) -> set[str]:
     used |= {"chrom", "end"} if filter.regions else set()
     used |= {"chrom", "ref", "alt", "normal"} if filter.keys is not None or "key" in columns else set()
     used |= {"filter"} if filter.filters else set()
+    used |= {"gene"} if "gene" in columns else set()
     used |= {"af"} if filter.max_af is not None or filter.min_af is not None else set()
     return used
 
@@ -376,13 +417,23 @@ def _column(name: str) -> pl.Expr:
     return pl.col("hits").list.first().struct.field(name) if name in EFFECT.names else pl.col(name)
 
 
-def _select(frame: pl.DataFrame, filter: VariantFilter, with_effects: bool) -> pl.DataFrame:
-    """The rows that match, and `hits`: their effects that match; those on a gene, when there are any."""
-    found = frame.filter(_of_allele(filter))
-    if not with_effects:
-        return found.with_columns(hits=pl.lit(None))
+_ONLY_GENE = pl.concat_list(
+    pl.struct(pl.lit(None, pl.String).alias(name) if name != "gene" else pl.col(name) for name in EFFECT.names)
+)
+_NO_EFFECT = pl.lit([], dtype=pl.List(pl.Struct(dict.fromkeys(EFFECT.names, pl.String))))
+
+
+def _select(frame: pl.DataFrame, filter: VariantFilter) -> pl.DataFrame:
+    """The rows that match, their number as `_row`, and `hits`: their effects that match; those on a gene, when there are any."""
+    of_allele, of_effect = _of_allele(filter), _of_effect(filter)
+    found = frame if of_allele is None and of_effect is None else frame.with_row_index("_row")
+    if of_allele is not None:
+        found = found.filter(of_allele)
+    if "genes" not in frame.columns:
+        found = found if of_effect is None else found.clear()
+        hits = _NO_EFFECT if "gene" not in found.columns else _ONLY_GENE
+        return found.with_columns(hits=hits, genes=_NO_EFFECT)
     hits = pl.col("genes")
-    of_effect = _of_effect(filter)
     if of_effect is not None:
         hits = hits.list.filter(of_effect)
     on_genes = hits.list.filter(pl.element().struct.field("gene").is_not_null())
@@ -390,25 +441,28 @@ def _select(frame: pl.DataFrame, filter: VariantFilter, with_effects: bool) -> p
     return found if of_effect is None else found.filter(pl.col("hits").list.len() > 0)
 
 
-def _of_allele(filter: VariantFilter) -> pl.Expr:
-    asked = pl.lit(True)
+def _of_allele(filter: VariantFilter) -> pl.Expr | None:
+    """What must hold of one allele; None when nothing is asked of it."""
+    asked = []
     if filter.regions:
         # pos and end are 1-based and closed, a region 0-based and half-open.
-        asked &= pl.any_horizontal(
-            (pl.col("chrom") == region.chrom) & (pl.col("pos") <= region.end) & (pl.col("end") > region.start)
-            for region in filter.regions
+        asked.append(
+            pl.any_horizontal(
+                (pl.col("chrom") == region.chrom) & (pl.col("pos") <= region.end) & (pl.col("end") > region.start)
+                for region in filter.regions
+            )
         )
     if filter.keys is not None:
-        asked &= _KEY.is_in(filter.keys)
+        asked.append(_KEY.is_in(filter.keys))
     if filter.filters:
         values = pl.col("filter").fill_null(".").str.split(";")
-        asked &= values.list.eval(pl.element().is_in(filter.filters)).list.any()
+        asked.append(values.list.eval(pl.element().is_in(filter.filters)).list.any())
     # A frequency that nobody knows counts as 0: never seen in a reference population.
     if filter.max_af is not None:
-        asked &= pl.col("af").fill_null(0.0) <= filter.max_af
+        asked.append(pl.col("af").fill_null(0.0) <= filter.max_af)
     if filter.min_af is not None:
-        asked &= pl.col("af").fill_null(0.0) >= filter.min_af
-    return asked
+        asked.append(pl.col("af").fill_null(0.0) >= filter.min_af)
+    return pl.all_horizontal(asked) if asked else None
 
 
 def _of_effect(filter: VariantFilter) -> pl.Expr | None:

@@ -6,9 +6,10 @@ they are read.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -21,7 +22,7 @@ from isal import isal_zlib
 
 from nhsgen import durable
 from nhsgen.errors import BadFile, NotFound, Tampered
-from nhsgen.variants.rows import column_span
+from nhsgen.variants.rows import nothing
 from nhsgen.variants.schema import COLUMNS, INDEX, SAMPLES, SCHEMA_VERSION
 
 __all__ = ["Group", "StoreFiles", "footer_check"]
@@ -43,6 +44,7 @@ class Group:
     last_chrom: str
     first_pos: int
     last_end: int
+    empty: tuple[str, ...]
     source: int
     block: int
     within: int
@@ -58,10 +60,13 @@ class StoreFiles:
             if not (folder / name).is_file():
                 raise Tampered(_TRIED, "a file is gone", _RESTORE, file=name)
         index = self._small("index.parquet", INDEX)
-        self._checks = index["checks"].combine_chunks()
+        self._starts, self._sizes, self._checks = (
+            index[name].combine_chunks().values.to_numpy().reshape(-1, len(_PATHS))
+            for name in ("starts", "sizes", "checks")
+        )
         self._genes = index["genes"].combine_chunks()
-        plain = index.drop_columns(["checks", "genes"]).to_pylist()
-        self.groups = [Group(**row) for row in plain]
+        plain = index.drop_columns(["starts", "sizes", "checks", "genes"]).to_pylist()
+        self.groups = [Group(**(row | {"empty": tuple(row["empty"])})) for row in plain]
         self._open: dict[tuple[int, int], pq.ParquetFile] = {}  # by thread and part: a reader is one thread's
 
     def _small(self, name: str, schema: pa.Schema) -> pa.Table:
@@ -88,11 +93,9 @@ class StoreFiles:
             self._small("blocks.parquet", schema) if "blocks.parquet" in self.info["sha256"] else schema.empty_table()
         )
 
-    def haploid_sets_of(self, group: Group) -> list[Mask]:
-        """The haploid sets that a row group counts from 0: each a truth for each sample."""
-        return (
-            [] if group.part < 0 else [self._sets[number] for number in self.info["parts"][group.part]["haploid_sets"]]
-        )
+    def haploid_sets_of(self, part: int) -> list[Mask]:
+        """The haploid sets that a file of rows counts from 0, each a truth for each sample; of file -1, none."""
+        return [] if part < 0 else [self._sets[number] for number in self.info["parts"][part]["haploid_sets"]]
 
     @cached_property
     def _sets(self) -> npt.NDArray[np.bool_]:
@@ -113,24 +116,30 @@ class StoreFiles:
                 places.setdefault(name, []).append(number)
         return places
 
-    def read(self, number: int, columns: Sequence[str]) -> pa.Table:
-        """Some columns of row group `number`; Tampered when a byte of them changed. A struct's part is named with dots."""
-        group = self.groups[number]
-        path = self.folder / self.info["parts"][group.part]["file"]
+    def read(self, numbers: Sequence[int], columns: Sequence[str]) -> pa.Table:
+        """Some columns of row groups of one file; Tampered when a byte of them changed. A struct's part is named with dots."""
+        groups = [self.groups[number] for number in numbers]
+        part = groups[0].part
+        path = self.folder / self.info["parts"][part]["file"]
+        empty = set.intersection(*(set(group.empty) for group in groups)) & {*columns}
+        columns = [name for name in columns if name not in empty]
+        leaves = _leaves(tuple(columns))
         try:
-            file = self._file(group.part, path)
-            leaves = self._leaves(columns)
-            described = file.metadata.row_group(group.group)
-            checks = self._checks[number].values
+            file = self._file(part, path)
             with path.open("rb", buffering=0) as raw:
-                for leaf in leaves:
-                    start, size = column_span(described.column(leaf))
-                    raw.seek(start)
-                    if isal_zlib.crc32(raw.read(size)) != checks[leaf].as_py():
-                        raise _changed(path)
-            return file.read_row_group(group.group, columns=list(columns), use_threads=False)
+                for number in numbers:
+                    for leaf in leaves:
+                        data = os.pread(raw.fileno(), self._sizes[number, leaf], self._starts[number, leaf])
+                        if isal_zlib.crc32(data) != self._checks[number, leaf]:
+                            raise _changed(path)
+            table = file.read_row_groups([group.group for group in groups], columns=columns, use_threads=False)
         except (pa.ArrowInvalid, OSError, IndexError, ValueError) as error:
             raise _changed(path) from error
+        for name in sorted(empty):
+            table = table.append_column(
+                COLUMNS.field(name), nothing(COLUMNS.field(name).type, sum(group.rows for group in groups))
+            )
+        return table
 
     def verify(self) -> None:
         """Hash every file; Tampered when one is not what was written down."""
@@ -146,13 +155,13 @@ class StoreFiles:
             self._open[mine] = pq.ParquetFile(path)
         return self._open[mine]
 
-    def _leaves(self, columns: Sequence[str]) -> list[int]:
-        """The numbers of Parquet's own columns that hold these."""
-        return [
-            leaf
-            for leaf, path in enumerate(_PATHS)
-            if any(path == name or path.startswith(f"{name}.") for name in columns)
-        ]
+
+@lru_cache(maxsize=256)
+def _leaves(columns: tuple[str, ...]) -> list[int]:
+    """The numbers of Parquet's own columns that hold these."""
+    return [
+        leaf for leaf, path in enumerate(_PATHS) if any(path == name or path.startswith(f"{name}.") for name in columns)
+    ]
 
 
 def footer_check(path: Path) -> int:

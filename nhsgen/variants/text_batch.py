@@ -157,7 +157,7 @@ class TextBatch(Batch):
 
     def _parsed(self, text: Codes, fields: Ints, alts: Ints, numbers: Ints) -> Records:
         """The fixed columns of the batch, every marked record judged."""
-        _check_utf8(text, fields, numbers)
+        _check_text(text, fields, numbers)
         found = parse_fixed(text, fields, alts, self._info)
         self._mark_beyond(found)
         first = np.cumsum(alts) - alts
@@ -229,7 +229,11 @@ def _columns(text: Codes, fields: Ints) -> list[str]:
     return [text[start:end].tobytes().decode() for start, end in spans]
 
 
-def _check_utf8(text: Codes, fields: Ints, numbers: Ints) -> None:
+def _check_text(text: Codes, fields: Ints, numbers: Ints) -> None:
+    nul = np.flatnonzero(text[: fields[-1, 8]] == 0)
+    if len(nul):
+        record = int(np.searchsorted(fields[:, 0], nul[0], side="right")) - 1
+        raise WrongRecord(int(numbers[record]), "there is a NUL byte in it", "have it sent again")
     try:
         text.tobytes().decode()
     except UnicodeDecodeError as error:

@@ -9,7 +9,7 @@ A kernel accepts what is surely right and marks every other line, for records.py
 import numpy as np
 from numba import njit
 
-from nhsgen.variants.masks import equal_mask, lowest, ones, range_mask
+from nhsgen.variants.masks import codes_of_letters, equal_mask, lowest, ones, range_mask, squeezed
 
 __all__ = [
     "ABSENT",
@@ -42,6 +42,8 @@ _TAB, _NEWLINE, _CR, _COMMA, _COLON, _DOT = (np.uint8(ord(letter)) for letter in
 _EVERY = np.uint32(0x01010101)
 _ONE = np.uint64(1)
 _ALL = ~np.uint64(0)
+# Where alleles, phases and tabs stand in "a|b" and a tab, over and over.
+_ALLELES, _PHASES, _TABS = np.uint64(0x5555555555555555), np.uint64(0x2222222222222222), np.uint64(0x8888888888888888)
 
 
 @njit(cache=True, nogil=True)
@@ -170,31 +172,27 @@ def _allele(buf, at, end):  # type: ignore[no-untyped-def]
 def _four_letters(buf, at, samples, alts, codes):  # type: ignore[no-untyped-def]
     """Every sample as "a|b" and a tab, alleles of one digit: the usual line of a joint call set. False when it is not so."""
     pattern = np.uint32(0x09302F30) if buf[at + 1] == 47 else np.uint32(0x09307C30)
-    highest = np.uint8(48 + min(alts, 9))
-    wrong = np.uint8(0)
+    known = np.uint8(min(alts, 9) + 3)  # ".", "/" and the digits of REF and the ALTs
     whole = (samples - 1) // 16 * 16  # the last sample has no tab
     for i in range(0, whole, 16):
-        if equal_mask(buf, at + 4 * i, pattern) == _ALL:
-            for j in range(16):
-                codes[i + j] = HOM_REF
-        else:
-            for j in range(i, i + 16):
-                place = at + 4 * j
-                a, b = buf[place], buf[place + 2]
-                wrong |= np.uint8((a != _DOT) & ((a < 48) | (a > highest)))
-                wrong |= np.uint8((b != _DOT) & ((b < 48) | (b > highest)))
-                wrong |= np.uint8((buf[place + 1] != 47) & (buf[place + 1] != 124))
-                wrong |= np.uint8(buf[place + 3] != _TAB)
-                low = np.uint8(0) if a == _DOT else np.uint8(a - 47)
-                high = np.uint8(0) if b == _DOT else np.uint8(b - 47)
-                codes[j] = low | high << 4
+        place = at + 4 * i
+        if equal_mask(buf, place, pattern) == _ALL:
+            codes[i : i + 16] = HOM_REF
+            continue
+        slashes = equal_mask(buf, place, _EVERY * np.uint32(47))
+        fine = range_mask(buf, place, np.uint8(46), known) & ~slashes & _ALLELES
+        fine |= (slashes | equal_mask(buf, place, _EVERY * np.uint32(124))) & _PHASES
+        fine |= equal_mask(buf, place, _EVERY * np.uint32(_TAB)) & _TABS
+        if fine != _ALL:
+            return False
+        codes_of_letters(buf, place, codes, i)
     for j in range(whole, samples):
         place = at + 4 * j
         code, end = _genotype(buf, place, place + 3, alts)
         if code < 0 or end != place + 3 or (j + 1 < samples and buf[place + 3] != _TAB):
             return False
         codes[j] = code
-    return wrong == 0
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -275,29 +273,72 @@ def _separators(buf, at, end, places, kinds):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _all_regular(buf, at, samples, alts, count, usual, letters, places, kinds, codes):  # type: ignore[no-untyped-def]
-    """Whether every sample has all its values, none empty, and a GT of three letters; then their codes are written."""
-    if count != usual * samples:
-        return False
-    wrong = False
-    for j in range(usual):
-        letter = letters[j]
-        for k in range(j, count, usual):
-            wrong |= kinds[k] != letter
-    for k in range(1, count):
-        wrong |= places[k] - places[k - 1] < 2
-    if wrong:
-        return False
+def _all_regular(buf, at, end, samples, alts, usual, letters, codes):  # type: ignore[no-untyped-def]
+    """Whether every sample has all its values, none empty, all plain, and a GT of three letters; then their codes are written.
+
+    letters[:usual]: the separators of one sample. Sixty-four bytes at a time, with nothing done sample by sample but for those
+    who are not homozygous reference: the separators of a stretch, pushed together, must be the usual ones over and over.
+    """
+    tabs_due, commas_due = np.zeros(usual, dtype=np.uint64), np.zeros(usual, dtype=np.uint64)
+    for phase in range(usual):
+        for j in range(64):
+            letter = letters[(phase + j) % usual]
+            tabs_due[phase] |= np.uint64(letter == _TAB) << np.uint64(j)
+            commas_due[phase] |= np.uint64(letter == _COMMA) << np.uint64(j)
+    codes[:samples] = HOM_REF
     highest = min(alts, 9) + 1
-    for sample in range(samples):
-        end = places[sample * usual]
-        a, b, phase = np.int32(buf[end - 3]), np.int32(buf[end - 1]), buf[end - 2]
-        first, second = (0 if a == 46 else a - 47), (0 if b == 46 else b - 47)
-        wrong |= (end - at != 3) | (a == 47) | (b == 47) | ((phase != 47) & (phase != 124))
-        wrong |= (first < 0) | (second < 0) | (first > highest) | (second > highest)
-        codes[sample] = first | second << 4
-        at = places[sample * usual + usual - 1] + 1
-    return not wrong
+    phase, sample, wrong = 0, 0, np.uint64(0)
+    # The stretch before: a tab stands right before the first sample.
+    tab_0, separators_0, digits_0, zeros_0 = _ONE << np.uint64(63), _ONE << np.uint64(63), np.uint64(0), np.uint64(0)
+    for i in range(at, end + 1, 64):
+        inside = _ALL
+        tab = equal_mask(buf, i, _EVERY * np.uint32(_TAB))
+        if end - i < 64:  # the line's end closes the last sample as a tab would
+            last = _ONE << np.uint64(end - i)
+            inside = last | (last - _ONE)
+            tab = tab & inside | last
+        comma = equal_mask(buf, i, _EVERY * np.uint32(_COMMA)) & inside
+        colon = equal_mask(buf, i, _EVERY * np.uint32(_COLON)) & inside
+        separators = tab | comma | colon
+        count = ones(separators)
+        chosen = _ALL if count == 64 else (_ONE << np.uint64(count)) - _ONE
+        wrong |= squeezed(tab, separators) ^ (tabs_due[phase] & chosen)
+        wrong |= squeezed(comma, separators) ^ (commas_due[phase] & chosen)
+        phase = (phase + count) % usual
+        digits = range_mask(buf, i, np.uint8(48), np.uint8(10))
+        zeros = equal_mask(buf, i, _EVERY * np.uint32(48))
+        dots = equal_mask(buf, i, _EVERY * np.uint32(_DOT))
+        phases = equal_mask(buf, i, _EVERY * np.uint32(47)) | equal_mask(buf, i, _EVERY * np.uint32(124))
+        # No value is empty; a dot touches no digit; phases stand in GT alone; GT is three letters.
+        after = _ONE << np.uint64(63) if 48 <= buf[i + 64] <= 57 else np.uint64(0)
+        wrong |= separators & (separators << _ONE | separators_0 >> np.uint64(63))
+        strange = ~(digits | dots | phases | separators | equal_mask(buf, i, _EVERY * np.uint32(45)))
+        strange |= dots & (digits << _ONE | digits_0 >> np.uint64(63) | digits >> _ONE | after)
+        first = tab << _ONE | tab_0 >> np.uint64(63)
+        second, third = tab << np.uint64(2) | tab_0 >> np.uint64(62), tab << np.uint64(3) | tab_0 >> np.uint64(61)
+        fourth = tab << np.uint64(4) | tab_0 >> np.uint64(60)
+        strange |= phases ^ second
+        strange |= (first | third) & ~(digits | dots)
+        strange |= fourth & (~colon if usual > 1 else ~tab)
+        body = inside if end - i >= 64 else inside >> _ONE
+        wrong |= strange & body
+        if wrong:
+            return False
+        third &= body
+        other = third & ~(zeros & (zeros << np.uint64(2) | zeros_0 >> np.uint64(62)))
+        while other:
+            bit = lowest(other)
+            other &= other - _ONE
+            place = i + bit
+            who = sample + ones(third & ((_ONE << np.uint64(bit)) - _ONE))
+            a, b = np.int64(buf[place - 2]), np.int64(buf[place])
+            low, high = (0 if a == 46 else a - 47), (0 if b == 46 else b - 47)
+            if who >= samples or low > highest or high > highest:
+                return False
+            codes[who] = low | high << 4
+        sample += ones(third)
+        tab_0, separators_0, digits_0, zeros_0 = tab, separators, digits, zeros
+    return sample == samples and phase == 0
 
 
 @njit(cache=True, nogil=True)
@@ -341,10 +382,11 @@ def _all_fields(  # type: ignore[no-untyped-def]
     low_dp, low_gq: a genotype below either is no call; -1 for no such limit.
     places, kinds, letters: room to work in.
     """
-    count, plain = _separators(buf, at, end, places, kinds)
-    usual = _regular(plan, numbers, alts, letters) if plain and low_dp < 0 and low_gq < 0 else 0
-    if usual and _all_regular(buf, at, samples, alts, count, usual, letters, places, kinds, codes):
+    usual = _regular(plan, numbers, alts, letters) if low_dp < 0 and low_gq < 0 else 0
+    if usual and _all_regular(buf, at, end, samples, alts, usual, letters, codes):
         return 0
+    count, plain = _separators(buf, at, end, places, kinds)
+    usual = usual if plain else 0
     mark, k = 0, 0
     for sample in range(samples):
         if k >= count:

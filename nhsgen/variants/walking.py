@@ -24,6 +24,7 @@ __all__ = ["Buffer", "Lines", "Stretch", "lines_of"]
 _AT_ONCE = 4 << 20
 """Bytes of text cut in one go."""
 _LINES = 8_192
+_SEARCHED = 1 << 16
 
 Bytes = npt.NDArray[np.uint8]
 Table = npt.NDArray[np.int64]
@@ -167,8 +168,11 @@ def lines_of(stretch: Stretch, fields: int, notes: Notes) -> Iterator[Lines]:
 
 
 def _after_newline(buffer: Buffer) -> int:
-    newlines = np.flatnonzero(buffer.data[: buffer.have] == 10)
-    return int(newlines[0]) + 1 if len(newlines) else -1
+    for start in range(0, buffer.have, _SEARCHED):
+        found = buffer.data[start : min(start + _SEARCHED, buffer.have)].tobytes().find(b"\n")
+        if found >= 0:
+            return start + found + 1
+    return -1
 
 
 def _position(data: Bytes, table: Table, line: int) -> bytes:
