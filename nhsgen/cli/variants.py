@@ -10,14 +10,14 @@ import polars as pl
 import typer
 
 from nhsgen.cli.options import group
-from nhsgen.cli.variant_questions import TABLES, Choice, choosing, note, pairs_of, save, show
+from nhsgen.cli.variant_questions import TABLES, Choice, choosing, note, pairs_of, save, show, some
 from nhsgen.durable import place_for
 from nhsgen.errors import BadInput
 from nhsgen.genome import Assembly
 from nhsgen.settings import Settings
 from nhsgen.statistics import hardy
-from nhsgen.variants import VariantStore, ingest
-from nhsgen.variants.export import export
+from nhsgen.variants import VariantStore, export, ingest
+from nhsgen.variants.genotypes import COUNTS
 
 __all__ = ["variants"]
 
@@ -27,6 +27,9 @@ _FILES = (".vcf", ".vcf.gz", ".bcf")
 """What `query` writes as variant files, and `export` besides .pgen."""
 _SHOWN = ("key", "gene", "consequence", "impact", "af", "ac", "an", "hom_alt", "clinvar", "filter")
 """The columns of an allele that a terminal has room for."""
+_OF_SITES = ("key", "gene", "consequence", "impact", "af", "info_ac", "info_an", "clinvar", "filter")
+"""The same where there are no samples to count: what the file claims."""
+_CARRIED = ("sample", "key", "gene", "copies", "consequence", "impact")
 _COUNTED = ("key", "gene", "het", "hom_alt", "hemizygous", "missing", "ac", "an", "af", "hwe_p")
 _ROW_LEVEL = "a row is a person: this is for use inside the site's walls only"
 
@@ -94,7 +97,7 @@ def query(
 ) -> None:
     """List alleles by place, gene, panel, consequence and frequency; with --carriers, the people who carry them.
 
-    With --samples, only alleles that somebody of them carries.
+    With --samples, only alleles that somebody of them carries, and the counts among them.
 
     \b
     Example: nhsgen variants query store --gene PKD1 --impact high --max-af 0.001
@@ -109,14 +112,17 @@ def query(
     asked, people = choice.alleles(opened), choice.people(opened)
     if carriers:
         found = opened.carriers(asked, people)
-        said = f"{found['sample'].n_unique():,} people carry {found['key'].n_unique():,} alleles"
+        said = f"{some(found['sample'].n_unique(), 'sample')} with {some(found['key'].n_unique(), 'allele')}"
         note(_ROW_LEVEL)
     else:
-        found = opened.query(asked, _SHOWN if target is None else None)
+        shown = _SHOWN if opened.samples else _OF_SITES
+        found = opened.query(asked, shown if target is None else None)
         if people is not None:
-            found = found.filter(opened.counts(asked, people)["carriers"] > 0)
-        said = f"{len(found):,} alleles"
-    _give(found, found, target, said)
+            counted = opened.counts(asked, people)
+            found = found.with_columns(counted[name] for name in COUNTS if name in found.columns)
+            found = found.filter(counted["carriers"] > 0)
+        said = some(len(found), "allele")
+    _give(found, found.select(_CARRIED) if carriers else found, target, said)
 
 
 @variants.command("counts")
@@ -139,7 +145,7 @@ def counts(
     asked, people = choice.alleles(opened), choice.people(opened)
     counted = _with_proportions(opened.counts(asked, people))
     number = len(opened.samples) if people is None else int(opened.mask(people).sum())
-    _give(counted, counted.select(_COUNTED), target, f"{len(counted):,} alleles among {number:,} people")
+    _give(counted, counted.select(_COUNTED), target, f"{some(len(counted), 'allele')} among {some(number, 'sample')}")
 
 
 @variants.command("export")
@@ -171,8 +177,8 @@ def verify(store: Path) -> None:
     print(f"unchanged; the counts of all {told['alleles']:,} alleles are what the genotypes say")
     if told["differing"]:
         print(
-            f"for {told['differing']:,} of {told['claimed']:,} the source files claim another AC or AN than their genotypes "
-            "give, as files cut from larger ones do; the store has what the genotypes give"
+            f"for {told['differing']:,} of {told['claimed']:,} the source files claim another AC or AN, as files cut from larger "
+            "ones do, and where --min-dp or --min-gq took calls away"
         )
 
 
@@ -193,11 +199,12 @@ def _write_file(store: VariantStore, choice: Choice, out: Path, rename: Path | N
     asked, people = choice.alleles(store), choice.people(store)
     names = None if rename is None else pairs_of(rename)
     written = export(store, out, filter=asked, samples=people, rename=names, settings=Settings.read())
-    print(f"{written['records']:,} records, {written['alleles']:,} alleles of {written['samples']:,} people, in {out}")
+    parts = ", ".join(some(written[f"{name}s"], name) for name in ("record", "allele", "sample"))
+    print(f"{parts}, in {out}")
     if written["absent"]:
-        print(f"left out: {written['absent']:,} alleles that nobody of them carries")
+        print(f"left out: {some(written['absent'], 'allele')} that nobody of them carries")
     if written["not_called"]:
-        print(f"{written['not_called']:,} genotypes have an allele that is not in the file, and say '.' for it")
+        print(f"in {some(written['not_called'], 'genotype')} an allele that the file leaves out, or cannot say, is '.'")
     if store.samples:
         note(_ROW_LEVEL)
 
@@ -207,7 +214,9 @@ def _with_proportions(counted: pl.DataFrame) -> pl.DataFrame:
 
     All other alleles of a place count as one. On X, men have one allele and are tested with the women.
     """
-    numbers = {name: counted[name].to_numpy() for name in ("het", "hom_alt", "hom_ref", "other", "haploid", "hemizygous")}
+    numbers = {
+        name: counted[name].to_numpy() for name in ("het", "hom_alt", "hom_ref", "other", "haploid", "hemizygous")
+    }
     people = numbers["het"], numbers["hom_alt"], numbers["hom_ref"] + numbers["other"]
     men = numbers["hemizygous"], numbers["haploid"] - numbers["hemizygous"]
     chrom = counted["chrom"].to_numpy()
@@ -224,8 +233,8 @@ def _with_proportions(counted: pl.DataFrame) -> pl.DataFrame:
 # -- A store in words ---------------------------------------------------------------------------------------------------
 
 _ABSENCE: Mapping[str, str] = {
-    "reference": "has two copies of the reference (a joint call set)",
-    "unknown": "may carry it or not: nobody knows",
+    "reference": "where no variant is listed, everybody has the reference: a joint call set",
+    "unknown": "where no variant is listed, nothing is known, but for what a gVCF's blocks say",
 }
 _CONTIGS = 26
 _NOTES = 10
@@ -234,15 +243,16 @@ _NOTES = 10
 def _described(store: Path) -> Iterator[str]:
     """What a store holds and where it came from, a line each."""
     told = VariantStore.open(store).info()
-    yield f"{store}: {told['samples']:,} people, {told['alleles']:,} alleles from {told['records']:,} records, {told['assembly']}"
+    held = ", ".join(some(told[f"{name}s"], name) for name in ("sample", "allele"))
+    yield f"{store}: {held} from {some(told['records'], 'record')}, {told['assembly']}"
     if told["records_without_alt"]:
-        yield f"  {told['records_without_alt']:,} of the records have no ALT allele"
+        yield f"  {some(told['records_without_alt'], 'record')} without an ALT allele"
     yield f"  annotation: {told['annotation'] or 'none: no question about genes, consequences or impact finds anything'}"
-    yield f"  whoever has no allele listed at a place {_ABSENCE[told['absence']]}"
+    yield f"  {_ABSENCE[told['absence']]}"
     yield from (f"  {text}" for text in _choices(told["options"]))
     yield "contigs"
     for contig in told["contigs"][:_CONTIGS]:
-        yield f"  {contig['chrom']:<6} {contig['alleles']:>11,} alleles, {contig['first']:,} to {contig['last']:,}"
+        yield f"  {contig['chrom']:<6} {some(contig['alleles'], 'allele'):>19}, {contig['first']:,} to {contig['last']:,}"
     if len(told["contigs"]) > _CONTIGS:
         yield f"  and {len(told['contigs']) - _CONTIGS:,} more in store.json"
     yield "made from"

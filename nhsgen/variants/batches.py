@@ -3,6 +3,7 @@
 A batch is fed by text_batch.py or bcf_batch.py, which know how the bytes of a record are read; here is what both do with it.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,8 +23,9 @@ from nhsgen.variants.genotypes import GenotypeTexts
 from nhsgen.variants.headers import Header, Notes
 from nhsgen.variants.normalise import Reference
 from nhsgen.variants.packing import HaploidSets, Packed, pack, pack_states
-from nhsgen.variants.records import Fixed, Wrong, claimed
-from nhsgen.variants.rows import PLACEHOLDERS, Records, RowWriter, checks_of, gathered, rows_of
+from nhsgen.variants.records import NOT_CALLED, Fixed, Record, Wrong, claimed
+from nhsgen.variants.row_writer import RowWriter, checks_of
+from nhsgen.variants.rows import PLACEHOLDERS, Records, gathered, rows_of
 from nhsgen.variants.schema import BLOCKS
 from nhsgen.variants.streams import Place
 from nhsgen.variants.text_kernels import HAPLOID_REF, HOM_REF, PADDING
@@ -181,6 +183,18 @@ class Batch(ABC):
         self._pairs.append(np.stack([records, alleles], axis=1))
         self._packed_size += len(packed.gt) + sum(4 * len(one) for one in packed.lists)
 
+    def _slowly(self, record: Record, line: str) -> list[str]:
+        """The GT of everybody, not called where DP or GQ is below its limit, of a record that kernels cannot hold; `line`: its text."""
+        texts = list(record.genotypes) or [NOT_CALLED] * self.samples
+        limits = (("DP", self.part.low_dp), ("GQ", self.part.low_gq))
+        lows = [(record.formats.index(name), low) for name, low in limits if low > 0 and name in record.formats]
+        for who, column in enumerate(line.split("\t")[9:] if lows else ()):
+            values = column.split(":")
+            given = [(values[place], low) for place, low in lows if place < len(values)]
+            if any(text.isascii() and text.isdecimal() and int(text[:10]) < low for text, low in given):
+                texts[who] = NOT_CALLED if re.search("[/|]", texts[who][1:]) else "."
+        return texts
+
     def _note_called(self, alts: Mapping[int, bytes], genotypes: Mapping[int, list[str]], before: int) -> None:
         """Of lines that name no allele, who is homozygous reference there: None for everybody.
 
@@ -209,8 +223,8 @@ class Batch(ABC):
         if self.samples:
             report.haploid_sets = np.packbits(self.haploid_sets.table, axis=1)
         if report.rows:
-            for entry, checks in zip(report.index, checks_of(self.part.out), strict=True):
-                entry |= checks
+            checks = checks_of(self.part.out)
+            report.index = [entry | found for entry, found in zip(report.index, checks, strict=True)]
             report.sha256, report.size = durable.hash_of(self.part.out), self.part.out.stat().st_size
         report.blocks = self._blocks.write(self.part.out.with_suffix(".blocks"))
 

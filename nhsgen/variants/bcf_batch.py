@@ -9,6 +9,7 @@ A record that a kernel marks is written out as text by htslib, alone, and judged
 import re
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,11 @@ from nhsgen.variants.bcf_kernels import BCF_COLUMNS, BROKEN, cut_records, decode
 from nhsgen.variants.fixed_kernels import LETTERS, ROLES, nothing_parsed
 from nhsgen.variants.packing import joined
 from nhsgen.variants.reading import quiet_htslib
-from nhsgen.variants.records import NOT_CALLED, Fixed, Record, Wrong, read_fixed, read_record
+from nhsgen.variants.records import Fixed, Record, Wrong, read_fixed, read_record
 from nhsgen.variants.rows import Records, text_column
 from nhsgen.variants.text_batch import info_roles
 from nhsgen.variants.text_kernels import BAD_GENOTYPES, HIGHEST_ALLELE, WIDE
-from nhsgen.variants.walking import Buffer, Lines
+from nhsgen.variants.walking import Buffer, Lines, Share
 
 __all__ = ["BcfBatch", "records_of", "words_of"]
 
@@ -33,7 +34,8 @@ Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
 
 _RECORDS = 4_096
-_LARGEST_RECORD = 1 << 28
+_LARGEST_RECORD = 1 << 26
+_TOO_LARGE = "it is larger than 64 MiB or broken"
 _KEYS = {"GT": 1, "DP": 2, "GQ": 3}
 _SEND = "have it sent again"
 _NO_RECORD = "it is no record of a BCF of these samples"
@@ -103,17 +105,18 @@ def records_of(part: Part, report: Report) -> Iterator[Lines]:
     keys = np.array([_KEYS.get(word, 0) if word else -1 for word in words.words], dtype=np.int64)
     buffer, table = Buffer(part.stretch), np.zeros((_RECORDS, BCF_COLUMNS), dtype=np.int64)
     number, starved, searching = 1, False, not part.stretch.is_first
-    leading: tuple[int, int] | None = None
-    trailing: tuple[int, int] | None = None
+    share = Share(part.stretch.is_first)
     while True:
         buffer.fill(starved)
         begin = 0
         if searching:
             # A record that begins where the part does belongs to the part before.
-            begin = find_record(buffer.data, 1, buffer.have, samples, len(words.contigs))
+            begin = find_record(buffer.data, 1, buffer.have, buffer.at_end, samples, len(words.contigs))
             if begin < 0:
-                if buffer.at_end or buffer.have > _LARGEST_RECORD:
+                if buffer.at_end:
                     return
+                if buffer.have > _LARGEST_RECORD:
+                    raise WrongRecord(number, _TOO_LARGE, _SEND)
                 starved = True
                 continue
             report.begin = begin
@@ -124,26 +127,14 @@ def records_of(part: Part, report: Report) -> Iterator[Lines]:
                     raise WrongRecord(number, "it is cut short or broken", _SEND)
                 return
             if buffer.have - begin > _LARGEST_RECORD:
-                raise WrongRecord(number, "it is larger than 256 MiB or broken", _SEND)
+                raise WrongRecord(number, _TOO_LARGE, _SEND)
             starved = True
             continue
-        starved, first, last = False, 0, count
-        if searching:
-            leading, searching = _place(table, 0), False
-        if leading is not None:
-            first = _other(table, 0, count, leading)
-            if buffer.limit is not None and table[min(first, count - 1), 0] > buffer.limit:
-                report.end = None if first == count else report.end
-                _tell_end(report, buffer, table, count)
-                return
-            leading = leading if first == count else None
-        if buffer.limit is not None and first < count:
-            beyond = int(np.searchsorted(table[:count, 0], buffer.limit, side="right")) if trailing is None else 0
-            if trailing is None and beyond < count:
-                trailing = _place(table, beyond)
-                _tell_end(report, buffer, table, count)
-            if trailing is not None:
-                last = _other(table, beyond, count, trailing)
+        starved = searching = False
+        first, last = share.of(table[:count, 0], buffer.limit, partial(_place, table))
+        if report.end is None and buffer.limit is not None:
+            beyond = int(np.searchsorted(table[:count, 0], buffer.limit, side="right"))
+            report.end = int(table[beyond, 0]) - buffer.limit if beyond < count else None
         if first < last:
             yield Lines(buffer.data, table, first, last, number, buffer)
             number += last - first
@@ -152,22 +143,8 @@ def records_of(part: Part, report: Report) -> Iterator[Lines]:
         buffer.drop(used)
 
 
-def _tell_end(report: Report, buffer: Buffer, table: Ints, count: int) -> None:
-    """Write down how far behind the place where the next part begins its first record stands."""
-    assert buffer.limit is not None
-    beyond = int(np.searchsorted(table[:count, 0], buffer.limit, side="right"))
-    report.end = int(table[beyond, 0]) - buffer.limit if beyond < count else None
-
-
 def _place(table: Ints, record: int) -> tuple[int, int]:
     return int(table[record, 1]), int(table[record, 2])
-
-
-def _other(table: Ints, begin: int, count: int, place: tuple[int, int]) -> int:
-    """The first record from `begin` on at another place; `count` when none is."""
-    there = (table[begin:count, 1] == place[0]) & (table[begin:count, 2] == place[1])
-    others = np.flatnonzero(~there)
-    return begin + int(others[0]) if len(others) else count
 
 
 class BcfBatch(Batch):
@@ -211,8 +188,8 @@ class BcfBatch(Batch):
             )
             slow = (marks & (BAD_GENOTYPES | WIDE) > 0) | (table[:, 11] > HIGHEST_ALLELE)
             for line in np.flatnonzero(slow).tolist():
-                record = self._judge(data[table[line, 0] : table[line, 10]].tobytes(), lines.number + line)
-                genotypes[line] = record.genotypes or [NOT_CALLED] * self.samples
+                text = self._as_text(data[table[line, 0] : table[line, 10]].tobytes(), lines.number + line, self.words.text)
+                genotypes[line] = self._slowly(self._judge(text, lines.number + line), text)
         self._contigs.extend(self.words.contigs[number] for number in table[:, 1].tolist())
         self._keep_text(data, table, table[:, [0, 8]] + np.array([8, 0]), lines.number)
         if self.samples:
@@ -232,9 +209,8 @@ class BcfBatch(Batch):
             except (OSError, ValueError, StopIteration, UnicodeDecodeError) as error:
                 raise WrongRecord(number, "it cannot be read", _SEND) from error
 
-    def _judge(self, record: bytes, number: int) -> Record:
+    def _judge(self, line: str, number: int) -> Record:
         """Read one record exactly; WrongRecord when it is refused."""
-        line = self._as_text(record, number, self.words.text)
         try:
             return read_record(number, line, self.header, self.report.notes)
         except Wrong as wrong:
@@ -244,8 +220,10 @@ class BcfBatch(Batch):
         """Read the shared part of one record exactly; WrongRecord when it is refused."""
         alone = len(shared).to_bytes(4, "little") + b"\0\0\0\0" + shared[:20] + b"\0\0\0\0" + shared[24:]
         fields = self._as_text(alone, number, _SAMPLES.sub(r"\1", self.words.text)).split("\t")
+        if len(fields) != 8:
+            raise WrongRecord(number, "there is a tab in a text of it", _SEND)
         try:
-            return read_fixed(fields[:8], self.header, self.report.notes, number)
+            return read_fixed(fields, self.header, self.report.notes, number)
         except Wrong as wrong:
             raise WrongRecord(number, wrong.found, wrong.do_next) from wrong
 
@@ -264,8 +242,8 @@ class BcfBatch(Batch):
             # htslib ends a text at a NUL byte, whatever follows it.
             rows = found["alt"][first[number] : first[number] + alts[number]]
             texts = [*rows, *(each[number] for each in (name, ref, found["annotation"], found["clinvar"]))]
-            if any((text[start:end] == 0).any() for start, end in texts):
-                raise WrongRecord(int(numbers[number]), "there is a NUL byte in it", _SEND)
+            if any((text[start:end] < 32).any() for start, end in texts):
+                raise WrongRecord(int(numbers[number]), "there is a NUL byte, a tab or the like in it", _SEND)
             self._put(found, number, int(first[number]), self._judge_fixed(shared, int(numbers[number])))
         text, filters = self._with_filters(text, filters, numbers)
         return Records(

@@ -10,14 +10,14 @@ import numpy as np
 from numba import njit
 
 from nhsgen.variants.fixed_kernels import JUDGE, NOT_A_NUMBER
-from nhsgen.variants.masks import codes_of_pairs, equal_mask, range_mask
+from nhsgen.variants.masks import codes_of_pairs, equal_mask, lowest, range_mask
 from nhsgen.variants.text_kernels import ABSENT, BAD_GENOTYPES, HIGHEST_ALLELE, HOM_REF, WIDE
 
 __all__ = ["BCF_COLUMNS", "BROKEN", "cut_records", "decode_bcf", "find_record", "parse_shared"]
 
 # What cut_records writes of a record. Columns 0, 8, 10, 11, 12, 13 and 14 mean what they mean of a line of text: begin, end of the
-# fixed part, end, ALTs, malformed, as before, next; 9 where the text of a symbolic ALT begins, of a record with one ALT. Then the contig's number, POS (1-based); and for GT, DP and GQ each where the
-# values begin (0: none), bytes a value, and values a sample.
+# fixed part, end, ALTs, malformed, as before, next; 9 where the text of a symbolic ALT begins, of a record with one ALT. Then the
+# contig's number, POS (1-based); and for GT, DP and GQ each where the values begin (0: none), their type, and values a sample.
 BCF_COLUMNS = 24
 _CONTIG, _POS, _SHARED_END, _END, _ALTS, _BROKEN, _SAME, _NEXT, _GT, _DP, _GQ = 1, 2, 8, 10, 11, 12, 13, 14, 15, 18, 21
 
@@ -105,19 +105,17 @@ def _plausible(buf, at, stop, samples, contigs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def find_record(buf, start, stop, samples, contigs):  # type: ignore[no-untyped-def]
-    """The first place from `start` on where a record begins and others follow it; -1 when there is none.
+def find_record(buf, start, stop, at_end, samples, contigs):  # type: ignore[no-untyped-def]
+    """The first place from `start` on where a record begins and others follow it; -1 when there is none, or too little to tell.
 
-    contigs: how many the header declares.
+    at_end: whether the file ends at `stop`, where its last record must end too. contigs: how many the header declares.
     """
     for at in range(start, stop - 31):
         end, chained = _plausible(buf, at, stop, samples, contigs), 0
-        while end >= 0 and chained < 8:
-            chained += 1
-            if end >= stop:
-                break
+        while end >= 0 and chained < 3 and end < stop:
             end = _plausible(buf, end, stop, samples, contigs)
-        if end >= 0 or (end == -2 and chained):
+            chained += 1
+        if end >= 0 and (chained == 3 or (at_end and end == stop)):
             return at
     return -1
 
@@ -364,8 +362,7 @@ def _parse_info(  # type: ignore[no-untyped-def]
         elif (role == 4 or role == 5) and kind == _CHAR:
             span = annotation[i] if role == 4 else clinvar[i]
             span[0], span[1] = place, place + count
-            for j in range(place, place + count):
-                fine &= text[j] != 0
+            fine &= _is_plain(text, place, place + count)
         elif role == 6 and kind == _FLOAT:
             for j in range(min(count, alts)):
                 value = _float(text, place + j * size)
@@ -375,6 +372,16 @@ def _parse_info(  # type: ignore[no-untyped-def]
             fine = False
         place += count * size
     return place == stop, fine
+
+
+@njit(cache=True, nogil=True)
+def _is_plain(text, at, stop):  # type: ignore[no-untyped-def]
+    """Whether text[at:stop] is ASCII that can be seen."""
+    for i in range(at, stop, 64):
+        bits = ~range_mask(text, i, np.uint8(32), np.uint8(95))
+        if bits and i + lowest(bits) < stop:
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)

@@ -102,8 +102,8 @@ def parse_fixed(
 ) -> dict[str, Any]:
     """Read the fixed columns of some records.
 
-    text: their bytes, 64 more behind them. fields: (records x 9) where CHROM .. INFO begin, and where INFO ends; a tab stands before each next field.
-    alts: how many ALTs each record has.
+    text: their bytes, 64 more behind them. fields: (records x 9) where CHROM .. INFO begin, and where INFO ends; a tab stands
+    before each next field. alts: how many ALTs each record has.
 
     One value a record: pos, end (1-based, closed); an; small (are there small letters of DNA); qual;
     (start, end) of annotation and clinvar in `text`, equal where there is none; mark (0, JUDGE or REREAD), and

@@ -40,9 +40,9 @@ from nhsgen.variants.consequences import Annotation, find_annotation
 from nhsgen.variants.headers import Header
 from nhsgen.variants.opening import Opened, divide, open_file
 from nhsgen.variants.parts import Part, Report, WrongRecord, read_part
-from nhsgen.variants.rows import ROW_GROUP, RowWriter, checks_of, sorted_rows
+from nhsgen.variants.row_writer import ROW_GROUP, RowWriter, checks_of, sorted_rows
 from nhsgen.variants.schema import BLOCKS, INDEX, SAMPLES, SCHEMA_VERSION
-from nhsgen.variants.store_files import footer_check
+from nhsgen.variants.store_files import footer_check, seal_of
 
 __all__ = ["ingest"]
 
@@ -76,7 +76,9 @@ def ingest(
     the same files.
     BadFile, with file and line, for whatever is wrong with a file; NotAllowed when `out` exists.
     """
-    paths, target = [Path(file) for file in files], Path(out)
+    # Workers may stand in other folders than we do.
+    paths, target = [Path(file).absolute() for file in files], Path(out).absolute()
+    reference = None if reference is None else Path(reference).absolute()
     if not paths:
         raise BadInput("making a variant store", "no files were given", "name one or more VCF or BCF files")
     if absence not in {"reference", "unknown"}:
@@ -155,7 +157,8 @@ def _build(paths: Sequence[Path], build: Path, scratch: Path, how: _How) -> dict
         "sha256": stored.hashes,
     }
     with durable.storage("writing the store's description", build):
-        (build / "store.json").write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        sealed = info | {"seal": seal_of(info)}
+        (build / "store.json").write_text(json.dumps(sealed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return info
 
 
@@ -182,9 +185,7 @@ def _agree(opened: Sequence[Opened], assembly: Assembly | None) -> tuple[tuple[s
             )
         assembly = _assembly(file.path, file.header, assembly)
     if assembly is None:
-        raise BadInput(
-            "making a variant store", "no header tells the assembly", "say assembly='GRCh37' or assembly='GRCh38'"
-        )
+        raise BadInput("making a variant store", "no header tells the assembly", "say which it is, GRCh37 or GRCh38")
     return samples, assembly
 
 
@@ -239,7 +240,7 @@ def _read(opened: Sequence[Opened], parts: Sequence[Part], how: _How) -> list[Re
     for part in parts:
         file = opened[part.source]
         before = (file.header.lines if file.is_text else 0) + done[part.source]
-        with _naming(file.path.name), _in_file(file, before):
+        with durable.storage(f"setting aside what {file.path.name} holds", None), _naming(file.path.name), _in_file(file, before):
             report = next(shown)
         if reports and parts[len(reports) - 1].source == part.source:
             _follows(file, reports[-1], report)
@@ -284,6 +285,11 @@ def _in_file(file: Opened, before: int) -> Iterator[None]:
         raise BadFile(
             "reading variants", f"it broke the process that read it ({how})", _SEND, file=file.path.name
         ) from died
+    except FileNotFoundError as error:
+        raise BadInput(
+            "reading variants", "a worker does not see the file or the folder of the store",
+            "keep both where every worker finds them under the same name", file=file.path.name,
+        ) from error  # fmt: skip
     except MemoryError as error:
         raise BadFile(
             "reading variants", "it asks for more memory than any sound file does", _SEND, file=file.path.name
@@ -292,7 +298,7 @@ def _in_file(file: Opened, before: int) -> Iterator[None]:
 
 def _follows(file: Opened, before: Report, after: Report) -> None:
     """Two parts of a BCF must meet at one record: where it is found by its look alone."""
-    if before.end is not None and after.begin is not None and before.end != after.begin:
+    if before.end != after.begin:
         raise BadFile("reading variants", "its records do not follow each other", _SEND, file=file.path.name)
 
 
@@ -321,8 +327,16 @@ class _Stored:
         shutil.move(path, self.build / name)
         self.hashes[name] = sha256
         rows = sum(entry["rows"] for entry in index)
-        footer = footer_check(self.build / name)
-        self.parts.append({"file": name, "rows": rows, "footer": footer, "haploid_sets": list(haploid_sets)})
+        path, size = self.build / name, (self.build / name).stat().st_size
+        self.parts.append(
+            {
+                "file": name,
+                "bytes": size,
+                "rows": rows,
+                "footer": footer_check(path),
+                "haploid_sets": list(haploid_sets),
+            }
+        )
         self.index.extend(entry | {"part": number} for entry in index)
         for contig in contigs:
             if self.contigs and self.contigs[-1]["chrom"] == contig["chrom"]:

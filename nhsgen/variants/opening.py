@@ -160,7 +160,10 @@ def _bcf_header(path: Path, bytes_of: _Bytes) -> str:
         raise _bad(path, None, "it is cut short in its header", _SEND)
     if not text.startswith(b"##fileformat=") or b"\n#CHROM" not in text:
         raise _bad(path, None, "its BCF header cannot be read", _SEND)
-    return text.rstrip(b"\0").decode("utf-8", "replace")
+    text = text.rstrip(b"\0")
+    if b"\0" in text:
+        raise _bad(path, None, "there is a NUL byte in its header", _SEND)
+    return text.decode("utf-8", "replace")
 
 
 def _record_bytes(bytes_of: _Bytes, is_text: bool) -> float:

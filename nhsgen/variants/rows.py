@@ -1,12 +1,7 @@
-"""From lines to rows: the records of a part gathered into batches, each ALT a row, and written in row groups.
-
-Genotypes are packed line by line as they come; the fixed columns wait as text until a batch of records is together, for what
-is done to many at once costs each of them little.
-"""
+"""From records to rows: each ALT of each record of a batch becomes a row of the store, all of them at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,13 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from isal import isal_zlib
 from numba import njit
 
-from nhsgen import durable
-from nhsgen.errors import BadFile
-from nhsgen.genome import chromosome, chromosome_order
+from nhsgen.genome import chromosome
 from nhsgen.variants.annotations import UnreadableAnnotation, read_block
 from nhsgen.variants.consequences import Annotation
 from nhsgen.variants.fixed_kernels import NOT_A_NUMBER
@@ -29,26 +20,11 @@ from nhsgen.variants.normalise import Reference, normalised
 from nhsgen.variants.packing import Packed, tally
 from nhsgen.variants.records import Wrong
 from nhsgen.variants.schema import COLUMNS
-from nhsgen.variants.streams import Place
 
-__all__ = [
-    "PLACEHOLDERS",
-    "ROW_GROUP",
-    "Records",
-    "RowWriter",
-    "checks_of",
-    "gathered",
-    "nothing",
-    "rows_of",
-    "sorted_rows",
-    "text_column",
-]
+__all__ = ["PLACEHOLDERS", "Records", "gathered", "nothing", "rows_of", "text_column"]
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
-
-ROW_GROUP = 4_000
-"""Rows of a row group: as little as is read of a store."""
 
 PLACEHOLDERS = ("<NON_REF>", "<*>")
 """ALTs that stand for "whatever else may be": they are no allele, and have no row."""
@@ -280,223 +256,3 @@ def _normal(
 def _without_placeholders(table: pa.Table) -> pa.Table:
     held = pc.is_in(table["alt"], pa.array(PLACEHOLDERS))
     return table.filter(pc.invert(held)) if pc.any(held).as_py() else table
-
-
-# -- Order --------------------------------------------------------------------------------------------------------------
-
-
-def sorted_rows(table: pa.Table) -> pa.Table:
-    """By chromosome, position, REF, ALT and, for symbolic ALTs that share them, END."""
-    rank, pos = _ranks(table), table["pos"].to_numpy()
-    order = np.lexsort((pos, rank))
-    rank, pos = rank[order], pos[order]
-    tied = np.flatnonzero((rank[1:] == rank[:-1]) & (pos[1:] == pos[:-1]))
-    if len(tied):
-        rows = np.unique(np.concatenate([tied, tied + 1]))
-        some = table.select(["ref", "alt", "end"]).take(pa.array(order[rows]))
-        keys = list(
-            zip(rank[rows].tolist(), pos[rows].tolist(), *(some[n].to_pylist() for n in some.column_names), strict=True)
-        )
-        order[rows] = order[rows][sorted(range(len(rows)), key=keys.__getitem__)]
-    return table if np.array_equal(order, np.arange(len(order))) else table.take(pa.array(order))
-
-
-def _ranks(table: pa.Table) -> npt.NDArray[np.int64]:
-    """The order of the chromosome of each row."""
-    encoded = table["chrom"].combine_chunks().dictionary_encode()
-    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    names = encoded.dictionary.to_pylist()
-    ranked = sorted(names, key=chromosome_order)
-    places = np.array([ranked.index(name) for name in names] or [0], dtype=np.int64)
-    ranks: npt.NDArray[np.int64] = places[encoded.indices.to_numpy()]
-    return ranks
-
-
-# -- Writing ------------------------------------------------------------------------------------------------------------
-
-_DICTIONARY = [
-    "chrom", "filter", "clinvar", "gene", "ref", "alt", "allele", "n_alleles",
-    *(f"genes.list.element.{name}" for name in ("gene", "gene_id", "consequence", "impact", "transcript", "lof")),
-]  # fmt: skip
-_SPLIT, _DELTAS = "BYTE_STREAM_SPLIT", "DELTA_BINARY_PACKED"
-# As measured: sorted numbers as differences, others with their high bytes together.
-_ENCODINGS = {
-    "pos": _DELTAS, "end": _DELTAS,
-    **dict.fromkeys((*COUNTS, "info_ac", "info_an", "af", "qual", "haploid_set"), _SPLIT),
-    **{f"{name}.list.element": _SPLIT for name in ("one_copy", "two_copies", "no_call", "half_call", "other_alt")},
-}  # fmt: skip
-
-
-@dataclass
-class RowWriter:
-    """Writes sorted rows to one Parquet file, and notes where each row group is and what it holds.
-
-    Rows of the last position wait for more of the same: they are put in order together.
-    """
-
-    path: Path
-    source: int
-    index: list[dict[str, Any]] = field(default_factory=list)
-    contigs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    in_order: bool = True  # as written
-    as_read: bool = True  # in order, that is
-    rows: int = 0
-    _last: tuple[tuple[int, str], int] | None = None
-
-    def __post_init__(self) -> None:
-        self._waiting: pa.Table | None = None
-        self._place: Place | None = None
-        self._ready: list[tuple[pa.Table, Place]] = []
-        self._writer: pq.ParquetWriter | None = None
-
-    def add(self, table: pa.Table, place: Place) -> None:
-        """Add rows; `place` is where in the source the batch they are of begins."""
-        if not len(table):
-            return
-        waiting = [] if self._waiting is None else [self._waiting]
-        together = pa.concat_tables([*waiting, table])
-        ordered = sorted_rows(together)
-        self.as_read &= _ascends(together)
-        held = _same_place(ordered, ordered.slice(len(ordered) - 1))
-        self._settle(ordered.slice(0, len(ordered) - held), self._place or place)
-        self._waiting, self._place = ordered.slice(len(ordered) - held), place
-
-    def finish(self) -> None:
-        """Write what is left and close the file."""
-        if self._waiting is not None and self._place is not None:
-            self._settle(self._waiting, self._place)
-        self._write(1)
-        if self._writer is not None:
-            self._writer.close()
-
-    def _settle(self, table: pa.Table, place: Place) -> None:
-        """Take rows in order that nothing can come between any more."""
-        if not len(table):
-            return
-        self._check_twice(table)
-        first, last = _starts(table), _starts(table.slice(len(table) - 1))
-        self.in_order &= self._last is None or self._last < first
-        self._last = last
-        self._ready.append((table, place))
-        self._write(ROW_GROUP)
-
-    def _check_twice(self, table: pa.Table) -> None:
-        """Structural variants of one kind may begin at one place; letters of DNA may not be listed twice."""
-        if len(table) < 2:
-            return
-        same = np.ones(len(table) - 1, dtype=np.bool_)
-        for name in ("pos", "chrom", "ref", "alt"):
-            column = table[name].combine_chunks()
-            same &= pc.equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False)
-            if not same.any():
-                return
-        for row in np.flatnonzero(same).tolist():
-            if table["alt"][row].as_py().isalpha():
-                raise BadFile(
-                    "making a variant store", f"the same variant is listed twice at {table['chrom'][row]}:{table['pos'][row]}",
-                    "keep one of the two",
-                )  # fmt: skip
-
-    def _write(self, least: int) -> None:
-        """Write row groups while at least `least` rows are ready."""
-        while sum(len(table) for table, _ in self._ready) >= least:
-            place, taken, room = self._ready[0][1], [], ROW_GROUP
-            while room and self._ready:
-                table, where = self._ready.pop(0)
-                taken.append(table.slice(0, room))
-                if len(table) > room:
-                    self._ready.insert(0, (table.slice(room), where))
-                room -= len(taken[-1])
-            self._write_group(pa.concat_tables(taken).combine_chunks(), place)
-
-    def _write_group(self, group: pa.Table, place: Place) -> None:
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(
-                self.path, COLUMNS, compression="zstd", compression_level=3, write_page_checksum=True, store_schema=False,
-                use_dictionary=_DICTIONARY, column_encoding=_ENCODINGS, write_statistics=["chrom", "pos", "end"],
-            )  # fmt: skip
-        self._writer.write_table(group, row_group_size=ROW_GROUP)
-        self.index.append(_entry(group, len(self.index), self.source, place))
-        self.rows += len(group)
-        for chrom, first, last, rows in _stretches(group):
-            contig = self.contigs.setdefault(chrom, {"chrom": chrom, "alleles": 0, "first": first, "last": last})
-            contig["alleles"] += rows
-            contig["first"], contig["last"] = min(contig["first"], first), max(contig["last"], last)
-
-
-def _starts(table: pa.Table) -> tuple[tuple[int, str], int]:
-    """The place of the first row, to be compared with others."""
-    return chromosome_order(table["chrom"][0].as_py()), table["pos"][0].as_py()
-
-
-def _ascends(table: pa.Table) -> bool:
-    rank, pos = _ranks(table), table["pos"].to_numpy()
-    return bool(((rank[1:] > rank[:-1]) | ((rank[1:] == rank[:-1]) & (pos[1:] >= pos[:-1]))).all())
-
-
-def _same_place(table: pa.Table, last: pa.Table) -> int:
-    """How many of the last rows have the position of the last."""
-    same = (table["pos"].to_numpy() == last["pos"][0].as_py()) & pc.equal(table["chrom"], last["chrom"][0]).to_numpy()
-    other = np.flatnonzero(~same)
-    return len(table) - (int(other[-1]) + 1 if len(other) else 0)
-
-
-def _stretches(group: pa.Table) -> list[tuple[str, int, int, int]]:
-    """Chromosome, first and last position and rows of each chromosome of a sorted group."""
-    encoded = group["chrom"].combine_chunks().dictionary_encode()
-    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
-    numbers, pos = encoded.indices.to_numpy(), group["pos"].to_numpy()
-    found = []
-    for number, name in enumerate(encoded.dictionary.to_pylist()):
-        these = pos[numbers == number]
-        found.append((name, int(these.min()), int(these.max()), len(these)))
-    return found
-
-
-def _entry(group: pa.Table, number: int, source: int, place: Place) -> dict[str, Any]:
-    effects = group["genes"].combine_chunks().flatten()
-    genes = {name for part in ("gene", "gene_id") for name in effects.field(part).drop_null().unique().to_pylist()}
-    pos = group["pos"].to_numpy()
-    normal = group["normal"].drop_null().to_pylist()
-    lowest = min([int(pos.min()), *(int(text.split("-", 1)[0]) for text in normal)])
-    return {
-        "part": 0, "group": number, "rows": len(group), "first_chrom": group["chrom"][0].as_py(),
-        "last_chrom": group["chrom"][len(group) - 1].as_py(), "first_pos": lowest, "last_end": int(group["end"].to_numpy().max()),
-        "empty": [name for name in MAY_BE_EMPTY if _is_empty(group[name])],
-        "genes": sorted(genes), "source": source, "block": place[0], "within": place[1],
-    }  # fmt: skip
-
-
-MAY_BE_EMPTY = ("normal", "two_copies", "no_call", "gt", "half_call", "other_alt", "haploid_set")
-"""Columns that need not be read where the index says that nothing is in them."""
-
-
-def _is_empty(column: pa.ChunkedArray) -> bool:
-    if column.null_count == len(column):
-        return True
-    return pa.types.is_list(column.type) and not column.null_count and not len(column.combine_chunks().flatten())
-
-
-def checks_of(path: Path) -> list[dict[str, list[int]]]:
-    """Of every row group of a Parquet file, where the bytes of each column begin, how many they are, and their CRC-32."""
-    described = pq.read_metadata(path)
-    with durable.storage(f"reading {path.name}", path), path.open("rb") as file:
-        found = []
-        for group in range(described.num_row_groups):
-            columns = described.row_group(group)
-            spans = [_span(columns.column(number)) for number in range(columns.num_columns)]
-            checks = []
-            for start, size in spans:
-                file.seek(start)
-                checks.append(isal_zlib.crc32(file.read(size)))
-            found.append(
-                {"starts": [start for start, _ in spans], "sizes": [size for _, size in spans], "checks": checks}
-            )
-    return found
-
-
-def _span(column: Any) -> tuple[int, int]:
-    start = column.data_page_offset
-    if column.has_dictionary_page and column.dictionary_page_offset is not None:
-        start = min(start, column.dictionary_page_offset)
-    return start, column.total_compressed_size

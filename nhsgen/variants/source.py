@@ -17,7 +17,7 @@ from nhsgen.genome import chromosome, chromosome_order
 from nhsgen.variants.filters import VariantFilter
 from nhsgen.variants.reading import quiet_htslib
 from nhsgen.variants.store import VariantStore
-from nhsgen.variants.streams import Packing, Place, packing_of
+from nhsgen.variants.streams import Packing, Place, blocks, packing_of
 
 __all__ = ["source_records"]
 
@@ -35,13 +35,16 @@ def source_records(store: VariantStore, filter: VariantFilter, source: str | Pat
         raise NotFound(_TRIED, "there is no such file", "check the path", file=path.name)
     number = _which(store, path)
     with tempfile.TemporaryDirectory() as folder, quiet_htslib():
-        # By another name: given this one, pysam would open the index that stands beside it.
-        alone = Path(folder, "source")
-        alone.symlink_to(path.resolve())
+        alone, packing = Path(folder, "source"), packing_of(path)
+        if packing is Packing.GZIP:  # pysam reads no plain gzip
+            with alone.open("wb") as copy:
+                copy.writelines(data for _, data in blocks(path, packing))
+        else:  # by another name: given its own, pysam would open the index that stands beside it
+            alone.symlink_to(path.resolve())
         try:
             for place, wanted in store.source_places(filter, number):
                 with pysam.VariantFile(str(alone)) as file:
-                    yield from _found(file, _offset(path, place), wanted)
+                    yield from _found(file, _offset(packing, place), wanted)
         except (OSError, ValueError, UnicodeDecodeError) as error:
             raise BadFile(
                 _TRIED, "pysam cannot read its records", "ingest it again to see why", file=path.name
@@ -63,9 +66,8 @@ def _found(
             yield record
 
 
-def _offset(path: Path, place: Place | None) -> int | None:
+def _offset(packing: Packing, place: Place | None) -> int | None:
     """A place as htslib counts: in a bgzip file a virtual offset, in a plain one a byte."""
-    packing = packing_of(path)
     if place is None or packing is Packing.GZIP:
         return None
     return place[0] << 16 | place[1] if packing is Packing.BGZF else sum(place)

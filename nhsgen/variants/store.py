@@ -16,6 +16,7 @@ import pyarrow as pa
 from nhsgen.compute import mapped
 from nhsgen.errors import BadInput, Tampered
 from nhsgen.genome import Assembly, chromosome_order
+from nhsgen.progress import track
 from nhsgen.settings import Settings
 from nhsgen.variants import genotypes
 from nhsgen.variants.filters import VariantFilter
@@ -59,9 +60,13 @@ class VariantStore:
         folder = Path(path)
         return cls(folder, StoreFiles(folder), settings or Settings.read())
 
+    def __repr__(self) -> str:
+        alleles = self._files.info["alleles"]
+        return f"VariantStore({str(self.path)!r}: {len(self.samples):,} samples, {alleles:,} alleles, {self.assembly})"
+
     def info(self) -> dict[str, Any]:
         """What the store holds and where it came from: what store.json says, but for its own files."""
-        return {name: value for name, value in self._files.info.items() if name not in {"parts", "sha256"}}
+        return {name: value for name, value in self._files.info.items() if name not in {"parts", "sha256", "seal"}}
 
     # -- Questions about alleles ------------------------------------------------------------------------------------------
 
@@ -298,7 +303,8 @@ class VariantStore:
             return [use(self._files.groups[numbers[0]].part, found, table)]
 
         some = False
-        for answers in mapped(answer, self._runs(self._groups(filter), with_people), settings=self._settings):
+        runs = list(self._runs(self._groups(filter), with_people))
+        for answers in track(mapped(answer, runs, settings=self._settings), "asking the store", len(runs)):
             some |= bool(answers)
             yield from answers
         if not some:

@@ -5,9 +5,10 @@ opened; of the large ones the footer, and the bytes of each column of each row g
 they are read.
 """
 
+import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,7 +26,7 @@ from nhsgen.errors import BadFile, NotFound, Tampered
 from nhsgen.variants.rows import nothing
 from nhsgen.variants.schema import COLUMNS, INDEX, SAMPLES, SCHEMA_VERSION
 
-__all__ = ["Group", "StoreFiles", "footer_check"]
+__all__ = ["Group", "StoreFiles", "footer_check", "seal_of"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -59,6 +60,9 @@ class StoreFiles:
         for name in self.info["sha256"]:
             if not (folder / name).is_file():
                 raise Tampered(_TRIED, "a file is gone", _RESTORE, file=name)
+        for part in self.info["parts"]:
+            if (folder / part["file"]).stat().st_size != part["bytes"]:
+                raise _changed(folder / part["file"])
         index = self._small("index.parquet", INDEX)
         self._starts, self._sizes, self._checks = (
             index[name].combine_chunks().values.to_numpy().reshape(-1, len(_PATHS))
@@ -199,6 +203,12 @@ def _changed(path: Path) -> Tampered:
     )
 
 
+def seal_of(info: Mapping[str, Any]) -> str:
+    """The sha256 of what store.json says, but for the seal itself: against a disk that forgets, not against a hand."""
+    said = {name: value for name, value in info.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def _read_info(folder: Path) -> dict[str, Any]:
     try:
         info = json.loads((folder / "store.json").read_text(encoding="utf-8"))
@@ -212,6 +222,8 @@ def _read_info(folder: Path) -> dict[str, Any]:
         found = "it was made by another version of nhsgen"
     elif not {"assembly", "absence", "parts"} <= info.keys() or not isinstance(info.get("sha256"), dict):
         found = "store.json does not say what is in it"
+    elif info.get("seal") != seal_of(info):
+        raise Tampered(_TRIED, "its bytes changed since it was made", _RESTORE, file="store.json")
     else:
         return info
     raise BadFile(_TRIED, found, "ingest the variants again", file=folder.name)

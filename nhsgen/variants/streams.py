@@ -23,6 +23,8 @@ Place = tuple[int, int]
 STRETCH = 1 << 18
 """Bytes of a block of a plain file."""
 _READ = 1 << 20
+_LARGEST_BLOCK = 1 << 16
+"""Bytes that a BGZF block may hold: more is a bomb."""
 _BROKEN: tuple[Any, ...] = (IsalError, zlib.error, EOFError)
 _SEND = "have it sent again"
 
@@ -124,7 +126,11 @@ def _inflated(path: Path, data: bytes, at: int, size: int) -> bytes:
     except _BROKEN as error:
         raise broken(path) from error
     told = data[end - 8 : end]
-    if int.from_bytes(told[:4], "little") != isal_zlib.crc32(text) or int.from_bytes(told[4:], "little") != len(text):
+    if (
+        int.from_bytes(told[:4], "little") != isal_zlib.crc32(text)
+        or int.from_bytes(told[4:], "little") != len(text)
+        or len(text) > _LARGEST_BLOCK
+    ):
         raise broken(path)
     return text
 

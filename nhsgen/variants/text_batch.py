@@ -17,7 +17,7 @@ from nhsgen.variants.consequences import CLINVAR_INFO, Annotation
 from nhsgen.variants.fixed_kernels import JUDGE, InfoTable, parse_fixed
 from nhsgen.variants.headers import RESERVED_FORMAT, Header
 from nhsgen.variants.packing import joined
-from nhsgen.variants.records import NOT_CALLED, Record, Wrong, read_fixed, read_record
+from nhsgen.variants.records import Record, Wrong, read_fixed, read_record
 from nhsgen.variants.rows import PLACEHOLDERS, Records, text_column
 from nhsgen.variants.text_kernels import BAD_GENOTYPES, HIGHEST_ALLELE, WIDE, decode_genotypes
 from nhsgen.variants.walking import Lines
@@ -98,7 +98,7 @@ class TextBatch(Batch):
             noted = self.report.notes.kinds
             record = self._judge(data, table[line], lines.number + line)
             if self.samples and slow[line]:
-                genotypes[line] = record.genotypes or [NOT_CALLED] * self.samples
+                genotypes[line] = self._slowly(record, data[table[line, 0] : table[line, 10]].tobytes().decode())
             elif self.samples and marks[line] and self.report.notes.kinds > noted:
                 self._formats.relax(int(formats[line]))
         fields = table[:, :9].copy()
@@ -166,8 +166,9 @@ class TextBatch(Batch):
         self._judge_filters(text, fields, numbers)
         return Records(
             text=text, contigs=self._contigs, ref=_span(fields, 3), id=_span(fields, 2), filter=_span(fields, 6),
-            pos=found["pos"], end=found["end"], qual=found["qual"], an=found["an"], alts=alts, annotation=found["annotation"], clinvar=found["clinvar"],
-            small=found["small"], alt=found["alt"], record=found["record"], ac=found["ac"], af=found["af"],
+            pos=found["pos"], end=found["end"], qual=found["qual"], an=found["an"], alts=alts,
+            annotation=found["annotation"], clinvar=found["clinvar"], small=found["small"], alt=found["alt"],
+            record=found["record"], ac=found["ac"], af=found["af"],
             packed=joined(self._packed) if self._packed else None, order=self._order(first),
         )  # fmt: skip
 

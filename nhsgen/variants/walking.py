@@ -6,8 +6,9 @@ part can put its own variants in order.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from nhsgen.variants.reading import CRLF, LONGEST_LINE, NO_NEWLINE
 from nhsgen.variants.streams import Packing, Place, blocks
 from nhsgen.variants.text_kernels import COLUMNS, PADDING, cut_lines
 
-__all__ = ["Buffer", "Lines", "Stretch", "lines_of"]
+__all__ = ["Buffer", "Lines", "Share", "Stretch", "lines_of"]
 
 _AT_ONCE = 4 << 20
 """Bytes of text cut in one go."""
@@ -62,9 +63,10 @@ class Buffer:
         self._skip = self.stretch.begin[1]
 
     def fill(self, starved: bool) -> None:
-        """Read on: as much as is worked on at once, but beyond the stretch one block at a time and only when `starved`."""
-        while not self.at_end and (starved if self.limit is not None else starved or self.have < _AT_ONCE):
-            starved = False
+        """Read on: as much as is worked on at once, but beyond the stretch only when `starved`, and little."""
+        # By a quarter of what there is: a line in thousands of small blocks is not searched again after each of them.
+        due = self.have + self.have // 4 + 1 if starved else 0
+        while not self.at_end and self.have < (due if self.limit is not None else max(due, _AT_ONCE)):
             start, text = next(self._blocks, (-1, b""))
             if start < 0:
                 self.at_end = True
@@ -110,13 +112,51 @@ class Lines:
     buffer: Buffer
 
 
+class Share:
+    """Which of the records that were just cut are this part's: see the top of this file."""
+
+    def __init__(self, is_first: bool) -> None:
+        self._begun = is_first
+        self._leading: Hashable = None  # the position that the part before has all of
+        self._trailing: Hashable = None  # the position that began behind our end, and is ours
+
+    def of(
+        self, starts: npt.NDArray[np.int64], limit: int | None, position: Callable[[int], Hashable]
+    ) -> tuple[int, int]:
+        """The first that is ours and the first that is no longer; where the latter is not the last, the part is at its end.
+
+        starts: where each begins. limit: where the next part begins, when that is known. position: CHROM and POS of each.
+        """
+        count, first = len(starts), 0
+        if not self._begun:
+            self._leading, self._begun = position(0), True
+        if self._leading is not None:
+            first = _another(position, 0, count, self._leading)
+            if first and limit is not None and starts[first - 1] > limit:
+                return 0, 0  # the next part begins at the same position: all of it belongs to a part before
+            self._leading = self._leading if first == count else None
+        if limit is None or first == count:
+            return first, count
+        beyond = 0
+        if self._trailing is None:
+            beyond = int(np.searchsorted(starts, limit, side="right"))
+            self._trailing = position(beyond) if beyond < count else None
+        return first, count if self._trailing is None else _another(position, beyond, count, self._trailing)
+
+
+def _another(position: Callable[[int], Hashable], begin: int, count: int, here: Hashable) -> int:
+    """The first record from `begin` on at another position; `count` when none is."""
+    while begin < count and position(begin) == here:
+        begin += 1
+    return begin
+
+
 def lines_of(stretch: Stretch, fields: int, notes: Notes) -> Iterator[Lines]:
     """The lines of a part, in their order; fields: how many columns stand before the samples."""
     buffer = Buffer(stretch)
     table = np.zeros((_LINES, COLUMNS), dtype=np.int64)
     number = 1
-    skipping, leading, trailing = not stretch.is_first, b"", b""
-    starved = False
+    share, skipping, starved = Share(stretch.is_first), not stretch.is_first, False
     while True:
         buffer.fill(starved)
         if buffer.at_end and buffer.have and buffer.data[buffer.have - 1] != 10:
@@ -127,6 +167,8 @@ def lines_of(stretch: Stretch, fields: int, notes: Notes) -> Iterator[Lines]:
         if skipping:
             begin = _after_newline(buffer)
             if begin < 0 and not buffer.at_end:
+                if buffer.have > LONGEST_LINE:
+                    raise _too_long(stretch.path)
                 starved = True
                 continue
             begin = max(begin, 0)
@@ -142,22 +184,8 @@ def lines_of(stretch: Stretch, fields: int, notes: Notes) -> Iterator[Lines]:
         long = np.flatnonzero(table[:count, 14] - table[:count, 0] > LONGEST_LINE)
         if len(long):
             raise _too_long(stretch.path)
-        first, last = 0, count
-        if skipping:
-            leading, skipping = _position(buffer.data, table, 0), False
-        if leading:
-            first = _other_position(buffer.data, table, 0, count, leading)
-            if buffer.limit is not None and table[min(first, count - 1), 0] > buffer.limit:
-                return
-            leading = leading if first == count else b""
-        if buffer.limit is not None and first < count:
-            if not trailing:
-                beyond = int(np.searchsorted(table[:count, 0], buffer.limit, side="right"))
-                trailing = _position(buffer.data, table, beyond) if beyond < count else b""
-            else:
-                beyond = 0
-            if trailing:
-                last = _other_position(buffer.data, table, beyond, count, trailing)
+        skipping = False
+        first, last = share.of(table[:count, 0], buffer.limit, partial(_position, buffer.data, table))
         if first < last:
             yield Lines(buffer.data, table, first, last, number, buffer)
             _note_ends(buffer.data, table, first, last, number, notes)
@@ -178,14 +206,6 @@ def _after_newline(buffer: Buffer) -> int:
 def _position(data: Bytes, table: Table, line: int) -> bytes:
     """CHROM and POS as they are written."""
     return data[table[line, 0] : table[line, 2]].tobytes()
-
-
-def _other_position(data: Bytes, table: Table, begin: int, count: int, position: bytes) -> int:
-    """The first line from `begin` on that has another CHROM or POS; `count` when none has."""
-    line = begin
-    while line < count and _position(data, table, line) == position:
-        line += 1
-    return line
 
 
 def _note_ends(data: Bytes, table: Table, first: int, last: int, number: int, notes: Notes) -> None:

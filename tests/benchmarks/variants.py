@@ -224,7 +224,7 @@ def _sizes(bench: Bench) -> list[Row]:
         file = made(cohort, bench.kept)["bcf"]
         work = f"size, {cohort.people:,} x {cohort.variants:,}{', annotated' if cohort.annotated else ''}"
         with _store(bench, file) as folder:
-            ours = sum(part.stat().st_size for part in folder.iterdir()) / 1e6
+            ours = sum(part.stat().st_size for part in folder.rglob("*") if part.is_file()) / 1e6
         bcf = file.stat().st_size / 1e6
         for name, more, limit in (
             ("PGEN + PVAR", (), 0.8),

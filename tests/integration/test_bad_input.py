@@ -138,8 +138,14 @@ CASES = [
     ("variants ingest {b}/good.vcf --out {b}/nowhere/store", GONE, "no such file or folder|make its folder first"),
     ("variants ingest {b}/good.vcf --out {b}/file/store", GONE, "no such file or folder"),
     *(
-        (f"variants {command} {{b}}/{store}", code, words)
-        for command in ("info", "query", "verify")
+        (f"variants {command.format(store)}", code, words)
+        for command in (
+            "info {{b}}/{}",
+            "query {{b}}/{}",
+            "counts {{b}}/{}",
+            "verify {{b}}/{}",
+            "export {{b}}/{} --out {{b}}/out.vcf",
+        )
         for store, code, words in (
             ("nowhere", GONE, "no store.json|ingest"),
             ("folder", GONE, "no store.json"),
