@@ -188,7 +188,9 @@ class BcfBatch(Batch):
             )
             slow = (marks & (BAD_GENOTYPES | WIDE) > 0) | (table[:, 11] > HIGHEST_ALLELE)
             for line in np.flatnonzero(slow).tolist():
-                text = self._as_text(data[table[line, 0] : table[line, 10]].tobytes(), lines.number + line, self.words.text)
+                text = self._as_text(
+                    data[table[line, 0] : table[line, 10]].tobytes(), lines.number + line, self.words.text
+                )
                 genotypes[line] = self._slowly(self._judge(text, lines.number + line), text)
         self._contigs.extend(self.words.contigs[number] for number in table[:, 1].tolist())
         self._keep_text(data, table, table[:, [0, 8]] + np.array([8, 0]), lines.number)

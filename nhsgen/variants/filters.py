@@ -15,6 +15,7 @@ from nhsgen.errors import BadInput
 from nhsgen.genome import Region, chromosome, chromosome_order
 from nhsgen.variants.consequences import IMPACTS, consequence, impact
 from nhsgen.variants.genes import gene_name
+from nhsgen.variants.normalise import trim
 from nhsgen.variants.panels import ChosenGenes, Confidence, Panel
 
 __all__ = ["VariantFilter", "variants"]
@@ -319,16 +320,19 @@ _KEY = re.compile(r"(?P<chrom>\S+?)[-:](?P<pos>[0-9]+)[-:](?P<ref>[A-Za-z]+)[-:]
 
 
 def _key(text: str) -> str:
-    """An allele as the store's `key` has it: without "chr", bases in capitals; a contig's own name may have a dash.
+    """An allele as the store's `key` has it: without "chr", in capitals, without bases that REF and ALT share.
 
-    >>> _key("chr16-2103000-c-t"), _key("16:2103000:C:<del>"), _key("HLA-A*01-7-G-A")
-    ('16-2103000-C-T', '16-2103000-C-<del>', 'HLA-A*01-7-G-A')
+    A contig's own name may have a dash.
+
+    >>> _key("chr16-2103000-c-t"), _key("16:2103000:C:<del>"), _key("HLA-A*01-7-G-A"), _key("16-200-CTT-CT")
+    ('16-2103000-C-T', '16-2103000-C-<del>', 'HLA-A*01-7-G-A', '16-200-CT-C')
     """
     parts = _KEY.fullmatch(text.strip())
     if parts is None:
         raise _bad(f"'{text}' is not an allele", 'write it like "16-2103000-C-T"')
     alt = parts["alt"].upper() if parts["alt"].isalpha() else parts["alt"]
-    return f"{chromosome(parts['chrom'])}-{int(parts['pos'])}-{parts['ref'].upper()}-{alt}"
+    pos, ref, alt = trim(int(parts["pos"]), parts["ref"].upper(), alt)
+    return f"{chromosome(parts['chrom'])}-{pos}-{ref}-{alt}"
 
 
 def _or(texts: Sequence[str]) -> str:

@@ -95,8 +95,9 @@ def ingest(
     how = _How(_named(assembly), absence, options, workers, settings or Settings.read())
     with durable.building(target.parent) as room:
         build, scratch = room / "store", room / "scratch"
-        build.mkdir()
-        scratch.mkdir()
+        with durable.storage(f"making room for {target.name}", target):
+            build.mkdir()
+            scratch.mkdir()
         info = _build(paths, build, scratch, how)
         if not durable.publish(build, target, last="store.json"):
             raise _taken(target)
@@ -240,7 +241,11 @@ def _read(opened: Sequence[Opened], parts: Sequence[Part], how: _How) -> list[Re
     for part in parts:
         file = opened[part.source]
         before = (file.header.lines if file.is_text else 0) + done[part.source]
-        with durable.storage(f"setting aside what {file.path.name} holds", None), _naming(file.path.name), _in_file(file, before):
+        with (
+            durable.storage(f"setting aside what {file.path.name} holds", None),
+            _naming(file.path.name),
+            _in_file(file, before),
+        ):
             report = next(shown)
         if reports and parts[len(reports) - 1].source == part.source:
             _follows(file, reports[-1], report)

@@ -126,6 +126,7 @@ class StoreFiles:
         part = groups[0].part
         path = self.folder / self.info["parts"][part]["file"]
         empty = set.intersection(*(set(group.empty) for group in groups)) & {*columns}
+        asked = list(dict.fromkeys(name.split(".")[0] for name in columns))
         columns = [name for name in columns if name not in empty]
         leaves = _leaves(tuple(columns))
         try:
@@ -143,7 +144,7 @@ class StoreFiles:
             table = table.append_column(
                 COLUMNS.field(name), nothing(COLUMNS.field(name).type, sum(group.rows for group in groups))
             )
-        return table
+        return table.select(asked)
 
     def verify(self) -> None:
         """Hash every file; Tampered when one is not what was written down."""

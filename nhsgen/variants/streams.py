@@ -152,8 +152,9 @@ def _gzip(path: Path, begin: int) -> Iterator[tuple[int, bytes]]:
             waiting = member.unconsumed_tail
             if member.eof:
                 waiting = member.unused_data or raw.read(_READ)
-                member = zlib.decompressobj(31) if waiting.strip(b"\0") else member
-                waiting = waiting if not member.eof else b""
+                while waiting and not (waiting := waiting.lstrip(b"\0")):  # zeros may follow a member, however many
+                    waiting = raw.read(_READ)
+                member = zlib.decompressobj(31) if waiting else member
             if text and done >= begin:
                 yield done, text
             done += len(text)

@@ -346,6 +346,15 @@ def test_row_groups_are_pruned_and_cross_no_boundary_wrongly(tmp_path: Path) -> 
     assert store.counts()["pos"].to_list() == list(range(1, 4003, 2))
 
 
+def test_a_column_may_be_empty_in_one_stretch_and_not_in_another(tmp_path: Path) -> None:
+    lines = [record(f"22 {pos} A C", "0/0 0/1") for pos in range(1, 9_000)]
+    store = made(tmp_path, *lines, record("22 9000 CTT CT", "./. 1/1"))
+    counted = store.counts()
+    assert counted["key"].to_list()[-1] == "22-9000-CT-C"
+    assert counted.select("missing", "homozygous").sum().row(0) == (1, 1)
+    assert len(store.query()) == 9_000
+
+
 @pytest.mark.parametrize("name", ["variants/00000.parquet", "samples.parquet", "index.parquet"])
 def test_a_changed_store_is_not_believed(name: str, tmp_path: Path) -> None:
     store = made(tmp_path, *TWO)
