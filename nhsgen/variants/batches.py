@@ -38,7 +38,7 @@ Codes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
 _CODES_AT_ONCE = 4 << 20
-_RECORDS, _TEXT, _PACKED = 4_096, 8 << 20, 32 << 20
+_RECORDS, _TEXT, _PACKED = 8_192, 16 << 20, 32 << 20
 """A batch is full at so many records, bytes of text, or bytes of genotypes."""
 _LAST_POSITION = 2**31 - 1
 _NO_ALLELE = {b"", b".", *(alt.encode() for alt in PLACEHOLDERS)}

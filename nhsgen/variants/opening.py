@@ -16,6 +16,9 @@ __all__ = ["Opened", "divide", "open_file"]
 
 _SEND = "have it sent again"
 _ROWS_OF_A_PART = (1_000, 16_384)
+_LONGEST_HEADER = 16 << 20
+"""Bytes of a header without its #CHROM line: hundreds of thousands of contigs."""
+_LONG = "its header is longer than 16 MiB"
 _PARTS = 8
 """A file is divided into about so many parts, or more where they would be large, or fewer where they would be small."""
 
@@ -141,25 +144,26 @@ class _Bytes:
 
 
 def _lines(path: Path, bytes_of: _Bytes, notes: Notes) -> Iterator[tuple[int, str]]:
-    number = 0
+    number = size = 0
     while line := bytes_of.line():
-        number += 1
+        number, size = number + 1, size + len(line) * line.startswith(b"##")
+        if size > _LONGEST_HEADER:
+            raise _bad(path, number, _LONG, _SEND)
         yield number, line_text(path, number, line, notes)
-
-
-_LONGEST_HEADER = 256 << 20
 
 
 def _bcf_header(path: Path, bytes_of: _Bytes) -> str:
     magic = bytes_of.take(5)
     size = int.from_bytes(bytes_of.take(4), "little")
-    if magic[:4] != b"BCF\2" or size > _LONGEST_HEADER:
+    if magic[:4] != b"BCF\2" or size > _LONGEST_HEADER + LONGEST_LINE:
         raise _bad(path, None, "its BCF header cannot be read", _SEND)
     text = bytes_of.take(size)
     if len(text) < size:
         raise _bad(path, None, "it is cut short in its header", _SEND)
     if not text.startswith(b"##fileformat=") or b"\n#CHROM" not in text:
         raise _bad(path, None, "its BCF header cannot be read", _SEND)
+    if text.find(b"\n#CHROM") > _LONGEST_HEADER:
+        raise _bad(path, None, _LONG, _SEND)
     text = text.rstrip(b"\0")
     if b"\0" in text:
         raise _bad(path, None, "there is a NUL byte in its header", _SEND)

@@ -203,9 +203,9 @@ def _after_newline(buffer: Buffer) -> int:
     return -1
 
 
-def _position(data: Bytes, table: Table, line: int) -> bytes:
-    """CHROM and POS as they are written."""
-    return data[table[line, 0] : table[line, 2]].tobytes()
+def _position(data: Bytes, table: Table, line: int) -> Hashable:
+    """CHROM and POS as they are written; a line of too few columns, which is to be refused, has one like no other."""
+    return object() if table[line, 12] else data[table[line, 0] : table[line, 2]].tobytes()
 
 
 def _note_ends(data: Bytes, table: Table, first: int, last: int, number: int, notes: Notes) -> None:
