@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -55,14 +55,15 @@ Submit = Callable[[Callable[[Chunk], Result], Chunk], Promise]
 
 def mapped(
     function: Callable[[Chunk], Result], chunks: Iterable[Chunk], *, workers: str = "threads", settings: Settings
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield `function(chunk)` for every chunk, in order; a few chunks a worker are read ahead, never all of them.
 
     workers: "threads", "processes" (the function must then be importable by name), or a Dask scheduler's address, whose workers
     have the same nhsgen and see the same files.
     settings: its `threads` says how many workers this machine gives.
     When a chunk fails, its own error is raised once, with a note saying which chunk it was (the first is chunk 1), after the
-    answers of the chunks before it; chunks not yet begun are not begun.
+    answers of the chunks before it; chunks not yet begun are not begun. Whoever leaves before the last answer for a reason of their
+    own closes it (`contextlib.closing`), and then nobody works on any more.
 
     >>> list(mapped(abs, [-3, 1, -2], settings=Settings(threads=2)))
     [3, 1, 2]

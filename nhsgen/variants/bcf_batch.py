@@ -83,10 +83,10 @@ def _name_and_number(line: str, kind: str) -> tuple[str, int | None]:
     while at < len(inside) and (pair := _PAIR.match(inside, at)):
         said.setdefault(pair[1], pair[2])
         at = pair.end()
-    if at == len(inside) and said.keys() >= _DUE[kind] and said["ID"]:
+    if at == len(inside) and said.keys() >= _DUE[kind] and said["ID"].strip() and said["ID"].isprintable():
         return said["ID"], int(said["IDX"]) if "IDX" in said else None
     name, given = _ID.search(inside), _IDX.search(inside)
-    if name is None or given is None:
+    if name is None or given is None or not name["id"].isprintable():
         raise ValueError("a line of the header cannot be read, and all numbers behind it are uncertain")
     return name["id"], int(given["number"])
 
@@ -241,10 +241,12 @@ class BcfBatch(Batch):
             if found["mark"][number] & BROKEN:
                 raise WrongRecord(int(numbers[number]), _NO_RECORD, _SEND)
             shared = text[begins[number] : ends[number]].tobytes()
-            # htslib ends a text at a NUL byte, whatever follows it.
-            rows = found["alt"][first[number] : first[number] + alts[number]]
-            texts = [*rows, *(each[number] for each in (name, ref, found["annotation"], found["clinvar"]))]
-            if any((text[start:end] < 32).any() for start, end in texts):
+            # htslib ends a text at a NUL byte, whatever follows it; and what a VCF cannot hold, nobody can have meant.
+            said = [found[each][number] for each in ("annotation", "clinvar")]
+            texts = [*found["alt"][first[number] : first[number] + alts[number]], name[number], ref[number], *said]
+            if any((text[start:end] < 32).any() for start, end in texts) or any(
+                59 in text[start:end] for start, end in said
+            ):
                 raise WrongRecord(int(numbers[number]), "there is a NUL byte, a tab or the like in it", _SEND)
             self._put(found, number, int(first[number]), self._judge_fixed(shared, int(numbers[number])))
         text, filters = self._with_filters(text, filters, numbers)

@@ -335,7 +335,7 @@ def _parse_info(  # type: ignore[no-untyped-def]
     text, place, stop, infos, alts, roles, i, row, pos, end, an, annotation, clinvar, ac, af
 ):
     """Whether every field was found, and whether what is read of them is surely right; it is written."""
-    fine = True
+    fine, met = True, 0
     for _ in range(infos):
         key, place = _key(text, place, stop)
         if key < 0 or key >= roles.size or roles[key] < 0:
@@ -344,7 +344,10 @@ def _parse_info(  # type: ignore[no-untyped-def]
         if kind < 0:
             return False, False
         role, size = roles[key], _size(kind)
-        if (role == 1 or role == 2 or role == 3) and count and not 1 <= kind <= 3:
+        again = role < 6 and met >> role & 1  # of a field that is given twice the first counts
+        met |= 1 << role if role else 0
+        counted = role == 1 or role == 2 or role == 3
+        if again or (counted and count and not 1 <= kind <= 3):
             fine = False
         elif role == 1:
             fine &= count == alts or (count == 1 and _whole(text, place, kind) == NOT_A_NUMBER)
@@ -376,9 +379,9 @@ def _parse_info(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _is_plain(text, at, stop):  # type: ignore[no-untyped-def]
-    """Whether text[at:stop] is ASCII that can be seen."""
+    """Whether text[at:stop] is ASCII that can be seen, and that can stand in INFO: without a semicolon."""
     for i in range(at, stop, 64):
-        bits = ~range_mask(text, i, np.uint8(32), np.uint8(95))
+        bits = ~range_mask(text, i, np.uint8(32), np.uint8(95)) | equal_mask(text, i, np.uint32(0x3B3B3B3B))
         if bits and i + lowest(bits) < stop:
             return False
     return True

@@ -218,7 +218,8 @@ def _parse_info(  # type: ignore[no-untyped-def]
         name_end = equals if equals >= 0 else close
         field = _find(text, at, name_end, names, starts, expected)
         expected = field + 1
-        good = field >= 0 and seen[field] != i
+        first = field >= 0 and seen[field] != i  # of a field that is given twice the first counts
+        good = first
         if field >= 0:
             seen[field] = i
             value = equals + 1 if equals >= 0 else close
@@ -234,11 +235,10 @@ def _parse_info(  # type: ignore[no-untyped-def]
                 last = _whole(text, value, close)
                 good = last >= pos[i]
                 end[i] = min(max(end[i], last), 2**31 - 1)
-            elif role == _ANNOTATION:
+            elif first and role == _ANNOTATION:
                 annotation[i, 0], annotation[i, 1] = value, close
-            elif role == _CLINVAR:
-                if clinvar[i, 0] == clinvar[i, 1]:
-                    clinvar[i, 0], clinvar[i, 1] = value, close
+            elif first and role == _CLINVAR:
+                clinvar[i, 0], clinvar[i, 1] = value, close
             elif good and role == _POPULATION and not _read_frequencies(text, value, close, af, row, alts):
                 marked = REREAD
         if not good and fine:

@@ -17,7 +17,7 @@ import json
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -237,21 +237,23 @@ def _read(opened: Sequence[Opened], parts: Sequence[Part], how: _How) -> list[Re
     reports: list[Report] = []
     done = [0] * len(opened)
     answers = mapped(read_part, parts, workers=how.workers, settings=how.settings)
-    shown = track(answers, f"reading {_shown(opened)}", len(parts))
-    for part in parts:
-        file = opened[part.source]
-        before = (file.header.lines if file.is_text else 0) + done[part.source]
-        with (
-            durable.storage(f"setting aside what {file.path.name} holds", None),
-            _naming(file.path.name),
-            _in_file(file, before),
-        ):
-            report = next(shown)
-        if reports and parts[len(reports) - 1].source == part.source:
-            _follows(file, reports[-1], report)
-        file.notes.merge(report.notes, before)
-        done[part.source] += report.records
-        reports.append(report)
+    # Nobody may still write into our folder when it is removed.
+    with closing(answers):
+        shown = track(answers, f"reading {_shown(opened)}", len(parts))
+        for part in parts:
+            file = opened[part.source]
+            before = (file.header.lines if file.is_text else 0) + done[part.source]
+            with (
+                durable.storage(f"setting aside what {file.path.name} holds", None),
+                _naming(file.path.name),
+                _in_file(file, before),
+            ):
+                report = next(shown)
+            if reports and parts[len(reports) - 1].source == part.source:
+                _follows(file, reports[-1], report)
+            file.notes.merge(report.notes, before)
+            done[part.source] += report.records
+            reports.append(report)
     for file in opened:
         order = [report for part, report in zip(parts, reports, strict=True) if opened[part.source] is file]
         if not (all(report.as_read for report in order) and _are_in_order(order)):

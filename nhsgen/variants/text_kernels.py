@@ -419,7 +419,7 @@ def _all_fields(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _sample(buf, code, k, count, alts, plan, whole, numbers, low_dp, low_gq, places, kinds):  # type: ignore[no-untyped-def]
-    """One sample field by field: its code under the limits, the separator after it (-1: too many fields), its mark."""
+    """One sample field by field: its code under the limits, the separator after it (-1: too many fields, or GTs), its mark."""
     mark, field, begin, values = 0, 0, 0, 1
     while k < count:
         place, letter = places[k], kinds[k]
@@ -427,7 +427,7 @@ def _sample(buf, code, k, count, alts, plan, whole, numbers, low_dp, low_gq, pla
         if letter == _COMMA:
             values += 1
             continue
-        if field >= plan[0]:
+        if field >= plan[0] or (field == 0 and values > 1):
             return code, -1, 0
         if field and not (place - begin == 1 and buf[begin] == _DOT):
             due = _due(numbers[field], alts, code >> 4 != ABSENT)

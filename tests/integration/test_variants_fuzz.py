@@ -7,7 +7,6 @@ that holds what it refuses, is as bad as a crash.
 
 import ctypes
 import gzip
-import math
 import os
 import re
 import resource
@@ -219,7 +218,9 @@ def _bcf_lengths(random: Random, folder: Path, text: str) -> Path:
     value = random.choice([0, 1, 23, 24, 31, 255, 65_535, 2**24 - 1, 2**31 - 1, 2**32 - 1, random.randrange(2**32)])
     struct.pack_into("<I", data, place + random.choice([0, 4, 8, 12, 16, 20, 24, 28]), value)
     if random.random() < 0.5:  # a typed value's own length
-        data[place + 32 + random.randrange(40)] = random.choice([0xF0, 0xF1, 0xF7, 0xF3, 0xF5, 0x00, 0x10])
+        data[min(place + 32 + random.randrange(40), len(data) - 1)] = random.choice(
+            [0xF0, 0xF1, 0xF7, 0xF3, 0xF5, 0x00, 0x10]
+        )
     return bgzip(folder / "a.bcf", bytes(data), random)
 
 
@@ -284,7 +285,9 @@ def slow_rows(path: Path) -> list[str] | str:
                         place = (chromosome(line.contig), line.pos, line.end, line.ref, alt)
                         genotypes = line.genotypes or ["./."] * len(file.header.samples)
                         counts = count_slowly(genotypes, allele)
-                        rows.append(str((*place, line.filter, shown(line.qual), shown(af), clinvar, genes, counts)))
+                        rows.append(
+                            str((*place, line.filter, shown(line.qual), shown(af), clinvar or None, genes, counts))
+                        )
     except NhsgenError as error:
         return error.found
     return sorted(rows)
@@ -302,7 +305,7 @@ def fast_rows(store: VariantStore) -> list[str]:
 
 def shown(number: float | None) -> str:
     """As far as a BCF keeps it; there an endless number is none."""
-    return "." if number is None or not math.isfinite(number) else f"{number:.4g}"
+    return "." if number is None or not abs(number) < 2.0**128 else f"{number:.4g}"
 
 
 COUNTS = ("hom_ref", "het", "hom_alt", "other", "missing", "half", "haploid", "hemizygous", "ac", "an")

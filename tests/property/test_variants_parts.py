@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import struct
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,9 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from variant_files import CSQ, csq, record, slow_carriers, slow_counts, vcf, write
 
+from nhsgen.errors import BadFile
 from nhsgen.settings import Settings
 from nhsgen.variants import VariantStore, batches, bcf_batch, opening, row_writer, streams, walking
 from nhsgen.variants.genotypes import MISSING
+from nhsgen.variants.reading import open_variants
 
 INGEST = sys.modules["nhsgen.variants.ingest"]  # the room's door has a function of that name
 
@@ -165,6 +168,27 @@ def test_files_are_indeed_divided(packing: str, tmp_path: Path) -> None:
         assert len(opening.divide(opening.open_file(packed(tmp_path, text, packing, [300])))) > 8
 
 
+def test_no_broken_record_is_lost_between_two_parts(tmp_path: Path) -> None:
+    """A part of a BCF that finds no record, or the wrong one, where the part before says that one begins, is refused."""
+    text = vcf(*(record(f"22 {pos} A C", "0/1 " * 40) for pos in range(1, 31)))
+    path = packed(tmp_path, text, "bcf", [300])
+    with pysam.BGZFile(str(path), "rb") as file:
+        data = file.read()
+    places = [9 + int.from_bytes(data[5:9], "little")]
+    while places[-1] < len(data):
+        places.append(places[-1] + 8 + sum(struct.unpack_from("<II", data, places[-1])))
+    with divided(4):
+        assert len(opening.divide(opening.open_file(path))) > 4
+        for place in places[:-1]:
+            broken = data[: place + 28] + b"\xff" + data[place + 29 :]  # another number of samples
+            with pysam.BGZFile(str(path), "wb") as file:
+                for begin in range(0, len(broken), 300):
+                    file.write(broken[begin : begin + 300])
+                    file.flush()
+            with pytest.raises(BadFile, match=r"a\.bcf"):
+                ingest(path, tmp_path / "store")
+
+
 # -- Packing, workers, repetition ---------------------------------------------------------------------------------------
 
 
@@ -297,6 +321,36 @@ def test_the_fast_readers_count_and_name_whom_a_slow_one_does(text: str, chosen:
         assert {row["key"]: {name: row[name] for name in slow[row["key"]]} for row in counted} == slow
         carriers = set(store.carriers(samples=mask).select("key", "sample", "copies").rows())
         assert carriers == {row for row in slow_carriers(plain, mask) if not row[0].endswith("<NON_REF>")}
+
+
+@pytest.mark.parametrize("kind", ["vcf", "bcf"])
+def test_a_record_that_is_read_again_slowly_keeps_its_annotation(kind: str, tmp_path: Path) -> None:
+    """What kernels cannot be sure of (two ids, an ambiguous letter, END before POS, CSQ given twice) hides no effect."""
+    said = f"CSQ={csq('C', 'stop_gained', 'HIGH', 'PKD1')}"
+    lines = [
+        record("22 100 A C", "0/1", id="rs1;rs2", info=said), record("22 200 R C", "0/1", info=said),
+        record("22 300 A C", "0/1", info=f"END=50;{said}"), record("22 400 A C", "0/1", qual="1e30", info=said),
+        record("22 500 A C", "0/1", info=f"{said};CSQ=C|intron_variant|MODIFIER"),
+    ]  # fmt: skip
+    store = ingest(write(tmp_path / f"a.{kind}", vcf(*lines, info=[CSQ])), tmp_path / "store")
+    assert store.query(columns=["pos", "impact"]).rows() == [(pos, "HIGH") for pos in (100, 200, 300, 400, 500)]
+
+
+ONCE_READ = {
+    "a GT with a comma": record("22 100 A C", "0/0").replace("GT\t0/0", "GT:AD\t0/0,14"),
+    "a NUL byte in the name of an INFO field": record("22 100 A C", "0/0", info="A\0C=1"),
+    "a NUL byte in a field of INFO that nobody reads": record("22 100 A C", "0/0", info="CSQ=a\0b"),
+}
+
+
+@pytest.mark.parametrize("line", ONCE_READ.values(), ids=ONCE_READ.keys())
+def test_what_the_slow_reader_refuses_the_fast_one_refuses(line: str, tmp_path: Path) -> None:
+    """What spoilt files found (tests/integration/test_variants_fuzz.py): each was read, and should not have been."""
+    file = write(tmp_path / "a.vcf", vcf(line, info=[CSQ, *DECLARED]))
+    with pytest.raises(BadFile), open_variants(file) as opened:
+        list(opened.records)
+    with pytest.raises(BadFile):
+        ingest(file, tmp_path / "store")
 
 
 @EXAMPLES
