@@ -136,6 +136,9 @@ _POOLS: dict[str, Callable[[int], Executor]] = {"threads": ThreadPoolExecutor, "
 MEMORY = 4 << 30
 """Bytes of address space a worker may use: far more than any chunk needs, far less than a bomb asks for."""
 
+_LARGE = 512 << 20
+"""Bytes of memory with which a worker is let go when its chunk is done: what allocators keep is not to add up."""
+
 # One thread each: there are as many workers as threads were allowed.
 _ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
@@ -170,6 +173,14 @@ class _Worker:
         except (BrokenPipeError, EOFError) as error:
             raise WorkerDied(self._process.wait()) from error
 
+    def memory(self) -> int:
+        """Bytes of memory it has now; 0 where the machine does not tell."""
+        try:
+            with open(f"/proc/{self._process.pid}/statm", encoding="ascii") as said:
+                return int(said.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            return 0
+
     def end(self) -> None:
         self._process.kill()
         self._process.communicate()
@@ -199,7 +210,10 @@ def _elsewhere(function: Callable[[Any], Any], chunk: Any) -> Any:
     except BaseException:
         worker.end()
         raise
-    _idle.append(worker)
+    if worker.memory() < _LARGE:
+        _idle.append(worker)
+    else:
+        worker.end()
     if not succeeded:
         raise answer
     return answer

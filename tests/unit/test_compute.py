@@ -3,6 +3,7 @@
 import importlib.util
 import threading
 from collections.abc import Iterator
+from os import getpid
 from time import sleep
 
 import pytest
@@ -34,6 +35,22 @@ def no_sevens(number: int) -> int:
 @pytest.mark.parametrize("workers", WORKERS)
 def test_answers_come_in_the_order_of_the_chunks(workers: str) -> None:
     assert list(mapped(slow_when_early, range(5), workers=workers, settings=TWO)) == [0, 1, 2, 3, 4]
+
+
+def much_memory(megabytes: int) -> int:
+    _kept.append(bytearray(b"x") * (megabytes << 20))
+    return getpid()
+
+
+_kept: list[bytearray] = []
+
+
+def test_a_worker_that_grew_large_is_let_go() -> None:
+    one = Settings(threads=1)
+    first, second, third = (
+        next(iter(mapped(much_memory, [size], workers="processes", settings=one))) for size in (1, 600, 1)
+    )
+    assert first == second != third
 
 
 @pytest.mark.parametrize("workers", WORKERS)

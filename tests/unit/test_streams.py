@@ -1,7 +1,7 @@
 """Bytes of compressed files from any place on: every block and member, no byte twice, none lost, no checksum believed."""
 
 import gzip
-import resource
+import re
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from variant_files import record, vcf
 
+from nhsgen import compute
 from nhsgen.errors import BadFile
 from nhsgen.settings import Settings
 from nhsgen.variants import ingest, streams
@@ -172,6 +173,13 @@ def bomb(path: Path, head: bytes, piece: bytes, times: int) -> Path:
     return path
 
 
+def memory(process: str | int, what: str) -> int:
+    """Bytes of memory that a process has (VmRSS), or had at its peak (VmHWM)."""
+    said = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    assert said is not None
+    return int(said[1]) * 1024
+
+
 BCF = b"BCF\2\2"
 BOMBS = {
     "a line without end": ("a.vcf.gz", HEAD[:-1], b"A" * PIECE, 30_000),
@@ -192,10 +200,13 @@ BOMBS = {
 def test_a_bomb_is_refused_soon_and_in_little_memory(name: str, tmp_path: Path) -> None:
     file_name, *what = BOMBS[name]
     path = bomb(tmp_path / file_name, *what)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the tests before
+    before = memory("self", "VmRSS")
     with pytest.raises(BadFile) as error:
         ingest([path], tmp_path / "store", assembly="GRCh37", workers="processes", settings=Settings(threads=2))
     assert error.value.file == path.name
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-        assert resource.getrusage(who).ru_maxrss * 1024 < 1 << 30
+    assert memory("self", "VmHWM") - before < 1 << 29
+    for worker in compute._idle:
+        assert memory(worker._process.pid, "VmHWM") < 1 << 30
     assert "it broke the process" not in str(error.value)
