@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pysam
 import pytest
 from variant_files import CSQ, csq, record, vcf, write
@@ -302,9 +303,12 @@ def fast_rows(store: VariantStore) -> list[str]:
     )
 
 
+_LARGEST = float(np.finfo(np.float32).max)
+
+
 def shown(number: float | None) -> str:
     """As far as a BCF keeps it; there an endless number is none."""
-    return "." if number is None or not abs(number) < 2.0**128 else f"{number:.4g}"
+    return "." if number is None or not abs(number) < _LARGEST else f"{np.float32(number):.4g}"
 
 
 COUNTS = ("hom_ref", "het", "hom_alt", "other", "missing", "half", "haploid", "hemizygous", "ac", "an")
