@@ -12,7 +12,7 @@ from nhsgen.demo.genes import CONTIGS, CSQ_FIELDS, annotate
 from nhsgen.demo.genotypes import Genotypes
 from nhsgen.durable import storage
 from nhsgen.progress import track
-from nhsgen.variants.reading import quiet_htslib
+from nhsgen.variants.htslib import quiet_htslib
 
 __all__ = ["annotations", "low_quality", "write_variants"]
 

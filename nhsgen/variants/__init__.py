@@ -2,12 +2,13 @@
 
 ingest         files -> store: every record checked, one row an ALT allele, genotypes packed
 reading        the records of a file, or one sentence that says what is wrong with it
-               plan (opening, streams), part (parts, walking, text_batch, bcf_batch, rows, packing), finish
+               plan (opening, streams), part (parts, walking, text_batch, bcf_batch, rows, packing, row_writer), finish (finishing)
 headers        what a file says of itself, and the notes on what is odd but harmless
 records        one line: judged exactly, refused or read
 *_kernels      the loops over bytes, compiled (masks: 64 bytes at once)
 consequences   CSQ, ANN and BCSQ -> the worst effect on each gene; the severity table is consequences.csv
 annotations    those of a whole block of records at once
+htslib         htslib, on our terms
 normalise      one way of writing an allele
 genotypes      people's genotypes at one allele as columns, and back under a mask
 schema         the columns of a store

@@ -24,7 +24,7 @@ from nhsgen.variants.headers import Header, Notes
 from nhsgen.variants.normalise import Reference
 from nhsgen.variants.packing import HaploidSets, Packed, pack, pack_states
 from nhsgen.variants.records import NOT_CALLED, Fixed, Record, Wrong, claimed
-from nhsgen.variants.row_writer import RowWriter, checks_of
+from nhsgen.variants.row_writer import Piece, RowFiles
 from nhsgen.variants.rows import PLACEHOLDERS, Records, gathered, rows_of
 from nhsgen.variants.schema import BLOCKS
 from nhsgen.variants.streams import Place
@@ -80,23 +80,17 @@ class Part:
 class Report:
     """What a worker did. Lines and notes count from 1 at the part's first record.
 
-    in_order: of what was written; as_read: of what stands in the file.
+    pieces: the files of rows that it wrote.
     haploid_sets: bits, one row a set (numpy.packbits); the rows' haploid_set are numbers of these.
     begin, end: of a part of a BCF, how many bytes behind the place where it (or the next part) begins its first record (or the
     next part's) stands; None where there is none.
     """
 
-    rows: int = 0
     records: int = 0
     without_alt: int = 0
     notes: Notes = field(default_factory=Notes)
-    index: list[dict[str, Any]] = field(default_factory=list)
-    contigs: list[dict[str, Any]] = field(default_factory=list)
-    in_order: bool = True
-    as_read: bool = True
+    pieces: list[Piece] = field(default_factory=list)
     haploid_sets: npt.NDArray[np.uint8] | None = None
-    sha256: str = ""
-    size: int = 0
     blocks: int = 0
     begin: int | None = None
     end: int | None = None
@@ -122,7 +116,7 @@ class Batch(ABC):
         width = -(-self.samples // 64) * 64
         self.lines_at_once = max(1, min(2_048, _CODES_AT_ONCE // max(1, width)))
         self.haploid_sets = HaploidSets(self.samples)
-        self.writer = RowWriter(part.out, part.source)
+        self.writer = RowFiles(part.out, part.source)
         self._codes = np.full((self.lines_at_once, width), HOM_REF, dtype=np.uint8)
         self._reference = None if part.reference is None else Reference.open(part.reference)
         self._blocks = _Blocks()
@@ -215,17 +209,10 @@ class Batch(ABC):
     def finish(self) -> None:
         """Write what is left, and complete the report."""
         self._flush()
-        self.writer.finish()
         report = self.report
-        report.rows, report.index, report.in_order = self.writer.rows, self.writer.index, self.writer.in_order
-        report.as_read = self.writer.as_read and self.writer.in_order
-        report.contigs = list(self.writer.contigs.values())
+        report.pieces = self.writer.finish()
         if self.samples:
             report.haploid_sets = np.packbits(self.haploid_sets.table, axis=1)
-        if report.rows:
-            checks = checks_of(self.part.out)
-            report.index = [entry | found for entry, found in zip(report.index, checks, strict=True)]
-            report.sha256, report.size = durable.hash_of(self.part.out), self.part.out.stat().st_size
         report.blocks = self._blocks.write(self.part.out.with_suffix(".blocks"))
 
     def _flush(self) -> None:

@@ -20,8 +20,8 @@ import pysam
 from nhsgen.variants.batches import Batch, Part, Report, Words, WrongRecord
 from nhsgen.variants.bcf_kernels import BCF_COLUMNS, BROKEN, cut_records, decode_bcf, find_record, parse_shared
 from nhsgen.variants.fixed_kernels import LETTERS, ROLES, nothing_parsed
+from nhsgen.variants.htslib import quiet_htslib
 from nhsgen.variants.packing import joined
-from nhsgen.variants.reading import quiet_htslib
 from nhsgen.variants.records import Fixed, Record, Wrong, read_fixed, read_record
 from nhsgen.variants.rows import Records, text_column
 from nhsgen.variants.text_batch import info_roles

@@ -9,7 +9,7 @@ Nothing is believed: every length is held against the end of its record before w
 import numpy as np
 from numba import njit
 
-from nhsgen.variants.fixed_kernels import JUDGE, NOT_A_NUMBER
+from nhsgen.variants.fixed_kernels import JUDGE, NOT_A_NUMBER, same_letters
 from nhsgen.variants.masks import codes_of_pairs, equal_mask, lowest, range_mask
 from nhsgen.variants.text_kernels import ABSENT, BAD_GENOTYPES, HIGHEST_ALLELE, HOM_REF, WIDE
 
@@ -312,7 +312,7 @@ def parse_shared(  # type: ignore[no-untyped-def]
                     begin, close = (
                         (ref[i, 0], ref[i, 1]) if other == 0 else (alt[row + other - 1, 0], alt[row + other - 1, 1])
                     )
-                    fine &= not _same(text, place, place + count, begin, close)
+                    fine &= not same_letters(text, place, place + count, begin, close)
             place += count
         end[i] = pos[i] + ref[i, 1] - ref[i, 0] - 1
         filters[i, 0] = place
@@ -401,13 +401,3 @@ def _is_allele(text, at, stop, allele, letters, small, i):  # type: ignore[no-un
         fine &= letters[text[j]] > 0
         small[i] |= letters[text[j]] == 2
     return fine
-
-
-@njit(cache=True, nogil=True)
-def _same(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
-    if a_end - a != b_end - b:
-        return False
-    for i in range(a_end - a):
-        if (text[a + i] | 32) != (text[b + i] | 32):
-            return False
-    return True

@@ -14,7 +14,17 @@ from numba import njit
 
 from nhsgen.variants.masks import equal_mask, lowest
 
-__all__ = ["JUDGE", "LETTERS", "NOT_A_NUMBER", "REREAD", "ROLES", "InfoTable", "nothing_parsed", "parse_fixed"]
+__all__ = [
+    "JUDGE",
+    "LETTERS",
+    "NOT_A_NUMBER",
+    "REREAD",
+    "ROLES",
+    "InfoTable",
+    "nothing_parsed",
+    "parse_fixed",
+    "same_letters",
+]
 
 # Marks: the record is to be judged; its frequencies are to be read again.
 JUDGE, REREAD = 1, 2
@@ -186,15 +196,16 @@ def _parse_alts(text, begin, stop, ref, ref_end, alts, row, alt, small, i):  # t
                 kind = LETTERS[text[k]]
                 fine &= kind > 0
                 small[i] |= kind == 2
-        fine &= not _same_letters(text, at, j, ref, ref_end)
+        fine &= not same_letters(text, at, j, ref, ref_end)
         for other in range(count):
-            fine &= not _same_letters(text, at, j, alt[row + other, 0], alt[row + other, 1])
+            fine &= not same_letters(text, at, j, alt[row + other, 0], alt[row + other, 1])
         count, at = count + 1, j + 1
     return fine
 
 
 @njit(cache=True, nogil=True)
-def _same_letters(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
+def same_letters(text, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
+    """Whether text[a:a_end] and text[b:b_end] are the same, in capitals or small letters."""
     if a_end - a != b_end - b:
         return False
     for i in range(a_end - a):

@@ -32,11 +32,13 @@ __all__ = [
     "HALF",
     "HAPLOID",
     "MISSING",
+    "NO_SECOND",
     "OTHER",
     "GenotypeTexts",
     "copies",
     "count",
     "gt_bytes",
+    "state",
     "states",
     "states_with_marks",
 ]
@@ -74,7 +76,8 @@ def gt_bytes(samples: int) -> int:
 
 _GT = re.compile(r"[/|]?(\.|\d+)(?:[/|](\.|\d+))?")
 _NO_CALL = re.compile(r"[/|]?\.([/|]\.)*")
-_ABSENT = -2
+NO_SECOND = -2
+"""In the place of the second allele of a genotype of one."""
 
 
 class GenotypeTexts(dict[str, int]):
@@ -103,7 +106,7 @@ class GenotypeTexts(dict[str, int]):
     def states(self, allele: int) -> States:
         """The state of every genotype met so far at ALT number `allele`, to be indexed by genotype number."""
         if allele not in self._tables:
-            self._tables[allele] = np.array([_state(*pair, allele) for pair in self._alleles], dtype=np.uint8)
+            self._tables[allele] = np.array([state(*pair, allele) for pair in self._alleles], dtype=np.uint8)
         return self._tables[allele]
 
 
@@ -114,19 +117,20 @@ def _alleles(text: str) -> tuple[int, int]:
     ((0, 1), (-1, 1), (1, -2), (-1, -1))
     """
     if _NO_CALL.fullmatch(text):
-        return (-1, -1) if len(text) > 1 else (-1, _ABSENT)
+        return (-1, -1) if len(text) > 1 else (-1, NO_SECOND)
     match = _GT.fullmatch(text)
     if match is None:
         raise ValueError("not a genotype of one or two alleles")
     first, second = match.groups()
-    return (-1 if first == "." else int(first)), (_ABSENT if second is None else -1 if second == "." else int(second))
+    return (-1 if first == "." else int(first)), (NO_SECOND if second is None else -1 if second == "." else int(second))
 
 
-def _state(first: int, second: int, allele: int) -> int:
+def state(first: int, second: int, allele: int) -> int:
+    """The state, at ALT number `allele`, of a genotype of two alleles as `_alleles` gives them."""
     copies = (first == allele) + (second == allele)
     if first < 0 and second < 0:
-        return MISSING | (HAPLOID if second == _ABSENT else 0)
-    if second == _ABSENT:
+        return MISSING | (HAPLOID if second == NO_SECOND else 0)
+    if second == NO_SECOND:
         return copies | HAPLOID
     if first < 0 or second < 0:
         return copies | HALF

@@ -14,40 +14,31 @@ not at all.
 """
 
 import json
-import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nhsgen import durable
 from nhsgen.compute import WorkerDied, mapped
 from nhsgen.errors import BadFile, BadInput, NotAllowed
-from nhsgen.genome import Assembly, chromosome_order, detect_assembly
+from nhsgen.genome import Assembly, detect_assembly
 from nhsgen.progress import track
 from nhsgen.settings import Settings
 from nhsgen.variants.batches import Words
 from nhsgen.variants.bcf_batch import words_of
 from nhsgen.variants.consequences import Annotation, find_annotation
+from nhsgen.variants.finishing import Stored, is_sorted, put_in_order
 from nhsgen.variants.headers import Header
 from nhsgen.variants.opening import Opened, divide, open_file
 from nhsgen.variants.parts import Part, Report, WrongRecord, read_part
-from nhsgen.variants.row_writer import ROW_GROUP, RowWriter, checks_of, sorted_rows
-from nhsgen.variants.schema import BLOCKS, INDEX, SAMPLES, SCHEMA_VERSION
-from nhsgen.variants.store_files import footer_check, seal_of
+from nhsgen.variants.row_writer import ROW_GROUP
+from nhsgen.variants.schema import SCHEMA_VERSION
+from nhsgen.variants.store_files import seal_of
 
 __all__ = ["ingest"]
-
-_SORT_IN_MEMORY = 250_000
-"""Alleles of files out of order that are sorted in memory; more are refused."""
 
 _SEND = "have it sent again"
 
@@ -133,9 +124,9 @@ def _build(paths: Sequence[Path], build: Path, scratch: Path, how: _How) -> dict
     parts = _plan(opened, annotations, scratch, how.options)
     reports = _read(opened, parts, how)
     with durable.storage("writing the variants", build):
-        stored = _Stored(build, len(samples))
+        stored = Stored(build, len(samples))
         with _naming(_shown(opened)):
-            _put_in_order(opened, parts, reports, stored)
+            put_in_order(reports, stored)
         stored.write(samples, reports, parts)
     info: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -255,8 +246,7 @@ def _read(opened: Sequence[Opened], parts: Sequence[Part], how: _How) -> list[Re
             done[part.source] += report.records
             reports.append(report)
     for file in opened:
-        order = [report for part, report in zip(parts, reports, strict=True) if opened[part.source] is file]
-        if not (all(report.as_read for report in order) and _are_in_order(order)):
+        if not is_sorted([report for part, report in zip(parts, reports, strict=True) if opened[part.source] is file]):
             file.notes.add(None, "its records are not in order of chromosome and position, and were sorted")
     return reports
 
@@ -307,131 +297,3 @@ def _follows(file: Opened, before: Report, after: Report) -> None:
     """Two parts of a BCF must meet at one record: where it is found by its look alone."""
     if before.end != after.begin:
         raise BadFile("reading variants", "its records do not follow each other", _SEND, file=file.path.name)
-
-
-# -- Finish -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Stored:
-    """The files of the store as they come to their places."""
-
-    build: Path
-    samples: int
-    parts: list[dict[str, Any]] = field(default_factory=list)
-    index: list[dict[str, Any]] = field(default_factory=list)
-    contigs: list[dict[str, Any]] = field(default_factory=list)
-    hashes: dict[str, str] = field(default_factory=dict)
-    sets: dict[bytes, int] = field(default_factory=dict)  # bits of each haploid set, and its number
-
-    def __post_init__(self) -> None:
-        (self.build / "variants").mkdir()
-
-    def add(self, path: Path, sha256: str, index: Sequence[dict[str, Any]], contigs: Sequence[dict[str, Any]],
-            haploid_sets: Sequence[int]) -> None:  # fmt: skip
-        """Move a file of rows to its place, behind those that are there."""
-        name, number = f"variants/{len(self.parts):05d}.parquet", len(self.parts)
-        shutil.move(path, self.build / name)
-        self.hashes[name] = sha256
-        rows = sum(entry["rows"] for entry in index)
-        path, size = self.build / name, (self.build / name).stat().st_size
-        self.parts.append(
-            {
-                "file": name,
-                "bytes": size,
-                "rows": rows,
-                "footer": footer_check(path),
-                "haploid_sets": list(haploid_sets),
-            }
-        )
-        self.index.extend(entry | {"part": number} for entry in index)
-        for contig in contigs:
-            if self.contigs and self.contigs[-1]["chrom"] == contig["chrom"]:
-                self.contigs[-1] |= {"alleles": self.contigs[-1]["alleles"] + contig["alleles"], "last": contig["last"]}
-            else:
-                self.contigs.append(dict(contig))
-
-    def numbers(self, report: Report) -> list[int]:
-        """The store's number of each haploid set of a part."""
-        rows = [] if report.haploid_sets is None else [row.tobytes() for row in report.haploid_sets]
-        return [self.sets.setdefault(row, len(self.sets)) for row in rows]
-
-    def write(self, names: Sequence[str], reports: Sequence[Report], parts: Sequence[Part]) -> None:
-        """Write what stands beside the rows."""
-        belongs = np.zeros((len(self.sets), self.samples), dtype=np.uint8)
-        for row, number in self.sets.items():
-            belongs[number] = np.unpackbits(np.frombuffer(row, dtype=np.uint8), count=self.samples)
-        samples = pa.table(
-            [range(len(names)), list(names), [np.flatnonzero(column) for column in belongs.T] or []], schema=SAMPLES
-        )
-        self._table("samples.parquet", samples)
-        self._table("index.parquet", pa.Table.from_pylist(self.index, schema=INDEX))
-        blocks = [
-            pq.read_table(part.out.with_suffix(".blocks"))
-            for part, report in zip(parts, reports, strict=True)
-            if report.blocks
-        ]
-        if blocks:
-            self._table("blocks.parquet", _sorted_blocks(pa.concat_tables(blocks)))
-
-    def _table(self, name: str, table: pa.Table) -> None:
-        pq.write_table(table, self.build / name, compression="zstd", write_page_checksum=True, store_schema=False)
-        self.hashes[name] = durable.hash_of(self.build / name)
-
-
-def _sorted_blocks(table: pa.Table) -> pa.Table:
-    chroms, pos = table["chrom"].to_pylist(), table["pos"].to_pylist()
-    order = sorted(range(len(table)), key=lambda row: (chromosome_order(chroms[row]), pos[row]))
-    return table.take(pa.array(order, pa.int64())).cast(BLOCKS)
-
-
-def _extent(report: Report) -> tuple[tuple[tuple[int, str], int], tuple[tuple[int, str], int]]:
-    """Where the rows of a part in order begin and end."""
-    first, last = report.contigs[0], report.contigs[-1]
-    return (chromosome_order(first["chrom"]), first["first"]), (chromosome_order(last["chrom"]), last["last"])
-
-
-def _are_in_order(reports: Sequence[Report]) -> bool:
-    with_rows = [report for report in reports if report.rows]
-    return all(report.in_order for report in with_rows) and all(
-        _extent(one)[1] < _extent(other)[0] for one, other in pairwise(with_rows)
-    )
-
-
-def _put_in_order(opened: Sequence[Opened], parts: Sequence[Part], reports: Sequence[Report], stored: _Stored) -> None:
-    """Give the parts their places: as they are where they follow each other, else sorted together."""
-    with_rows = [(part, report) for part, report in zip(parts, reports, strict=True) if report.rows]
-    if all(report.in_order for _, report in with_rows):
-        with_rows.sort(key=lambda each: _extent(each[1]))
-    if _are_in_order([report for _, report in with_rows]):
-        for part, report in with_rows:
-            # What was put in order here cannot be looked up by where it was.
-            index = report.index if report.as_read else [entry | {"source": -1} for entry in report.index]
-            stored.add(part.out, report.sha256, index, report.contigs, stored.numbers(report))
-        return
-    total = sum(report.rows for _, report in with_rows)
-    if total > _SORT_IN_MEMORY:
-        raise BadFile(
-            "putting the variants in order",
-            f"the files are not sorted, and {total:,} alleles are too many to sort here",
-            "sort them by position with bcftools sort",
-        )
-    tables = [_renumbered(pq.read_table(part.out), stored.numbers(report)) for part, report in with_rows]
-    path = with_rows[0][0].out.with_name("sorted.parquet")
-    writer = RowWriter(path, -1)
-    writer.add(sorted_rows(pa.concat_tables(tables)), (-1, 0))
-    writer.finish()
-    index = [entry | checks for entry, checks in zip(writer.index, checks_of(path), strict=True)]
-    stored.add(path, durable.hash_of(path), index, list(writer.contigs.values()), range(len(stored.sets)))
-
-
-def _renumbered(table: pa.Table, numbers: Sequence[int]) -> pa.Table:
-    """The haploid sets of a part by the store's numbers."""
-    place = table.column_names.index("haploid_set")
-    column: npt.NDArray[np.float64] = table["haploid_set"].to_numpy()
-    if not len(numbers):
-        return table
-    known = ~np.isnan(column.astype(np.float64))
-    new = np.zeros(len(column), dtype=np.int32)
-    new[known] = np.array(numbers, dtype=np.int32)[column[known].astype(np.int64)]
-    return table.set_column(place, table.schema.field(place), pa.array(new, mask=~known))

@@ -24,7 +24,7 @@ import pysam
 
 from nhsgen.errors import BadFile, NotFound
 from nhsgen.genome import chromosome
-from nhsgen.variants.reading import quiet_htslib
+from nhsgen.variants.htslib import quiet_htslib
 
 __all__ = ["Reference", "left_align", "normalised", "trim"]
 

@@ -12,7 +12,17 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
-from nhsgen.variants.genotypes import COUNTS, GENOTYPE_COLUMNS, HALF, HAPLOID, MISSING, OTHER, gt_bytes
+from nhsgen.variants.genotypes import (
+    COUNTS,
+    GENOTYPE_COLUMNS,
+    HALF,
+    HAPLOID,
+    MISSING,
+    NO_SECOND,
+    OTHER,
+    gt_bytes,
+    state,
+)
 from nhsgen.variants.masks import equal_mask, lowest
 from nhsgen.variants.text_kernels import ABSENT, HIGHEST_ALLELE, HOM_REF
 
@@ -30,17 +40,8 @@ _ALL_HOM_REF = np.uint32(0x01010101 * HOM_REF)
 
 
 def _state(code: int, allele: int) -> int:
-    first, second = (code & 15) - 1, (code >> 4) - 1
-    haploid = code >> 4 == ABSENT
-    called = [each for each in ((first,) if haploid else (first, second)) if each >= 0]
-    copies = called.count(allele)
-    if not called:
-        return MISSING | (HAPLOID if haploid else 0)
-    if haploid:
-        return copies | HAPLOID
-    if len(called) == 1:
-        return copies | HALF
-    return copies | (OTHER if not copies and any(called) else 0)
+    first, second = (code & 15) - 1, code >> 4
+    return state(first, NO_SECOND if second == ABSENT else second - 1, allele)
 
 
 # The state of every code at every allele that a code can hold; row 0 is not used.

@@ -21,6 +21,8 @@ import pysam
 
 from nhsgen.errors import BadFile, NotFound
 from nhsgen.variants.headers import Header, Notes, read_header
+from nhsgen.variants.htslib import quiet_htslib
+from nhsgen.variants.normalise import trim
 from nhsgen.variants.records import Fixed, Record, Wrong, read_record
 
 __all__ = [
@@ -35,7 +37,6 @@ __all__ = [
     "line_text",
     "note_packing",
     "open_variants",
-    "quiet_htslib",
 ]
 
 LONGEST_LINE = 16 * 2**20
@@ -278,7 +279,7 @@ class Order:
         self._contig, self._pos = record.contig, record.pos
         for alt in record.alts:
             if alt.isalpha():
-                key = _trimmed(record.pos, record.ref, alt)
+                key = trim(record.pos, record.ref, alt)
                 if key in self._seen:
                     notes.add(number, "the same variant is listed twice")
                 self._seen[key] = None
@@ -287,33 +288,7 @@ class Order:
             del self._seen[next(iter(self._seen))]
 
 
-def _trimmed(pos: int, ref: str, alt: str) -> tuple[int, str, str]:
-    """The change without the bases that REF and ALT share.
-
-    >>> _trimmed(123, "TAT", "TGT"), _trimmed(124, "A", "G")
-    ((124, 'A', 'G'), (124, 'A', 'G'))
-    """
-    end = 0
-    while end < min(len(ref), len(alt)) - 1 and ref[-1 - end] == alt[-1 - end]:
-        end += 1
-    ref, alt = ref[: len(ref) - end], alt[: len(alt) - end]
-    start = 0
-    while start < min(len(ref), len(alt)) - 1 and ref[start] == alt[start]:
-        start += 1
-    return pos + start, ref[start:], alt[start:]
-
-
 # -- BCF ----------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def quiet_htslib() -> Iterator[None]:
-    """htslib speaks to the terminal, not to us; what matters of it we find ourselves."""
-    before = pysam.set_verbosity(0)
-    try:
-        yield
-    finally:
-        pysam.set_verbosity(before)
 
 
 def _read_bcf(path: Path, raw: BufferedReader, notes: Notes) -> VariantFile:

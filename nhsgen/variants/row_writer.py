@@ -1,7 +1,13 @@
-"""Rows put in order and written: one Parquet file of row groups, with an index of what each holds and what its bytes add up to."""
+"""Rows put in order and written: Parquet files of row groups, with an index of what each holds and what its bytes add up to.
+
+A file of rows goes on from one chromosome to the very next; at any other step a new one begins. So a variant file may have its
+chromosomes in whatever order (M first, or 1, 10, 11, ...), and its rows need only be laid in another order, not sorted.
+"""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +20,12 @@ from isal import isal_zlib
 
 from nhsgen import durable
 from nhsgen.errors import BadFile
-from nhsgen.genome import chromosome_order
+from nhsgen.genome import CHROMOSOMES, chromosome_order
 from nhsgen.variants.genotypes import COUNTS
 from nhsgen.variants.schema import COLUMNS
 from nhsgen.variants.streams import Place
 
-__all__ = ["MAY_BE_EMPTY", "ROW_GROUP", "RowWriter", "checks_of", "sorted_rows"]
+__all__ = ["MAY_BE_EMPTY", "ROW_GROUP", "Piece", "RowFiles", "RowWriter", "sorted_rows"]
 
 ROW_GROUP = 4_000
 """Rows of a row group: as little as is read of a store."""
@@ -67,6 +73,76 @@ _ENCODINGS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A file of rows.
+
+    index: its row groups, as `schema.INDEX` has them. contigs: chrom, alleles, first and last position of each, as they follow.
+    in_order: of what was written; as_read: of what stands in the file.
+    """
+
+    path: Path
+    rows: int
+    index: list[dict[str, Any]]
+    contigs: list[dict[str, Any]]
+    in_order: bool
+    as_read: bool
+    sha256: str
+
+
+@dataclass
+class RowFiles:
+    """Writes the rows of a part to as many files as its chromosomes need; the first is `path`."""
+
+    path: Path
+    source: int
+    pieces: list[Piece] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._writer: RowWriter | None = None
+        self._chrom = ""
+
+    def add(self, table: pa.Table, place: Place) -> None:
+        """Add rows as they stand in the source; `place` is where in it the batch they are of begins."""
+        for chrom, run in _runs(table):
+            if self._writer is not None and not self._goes_on(chrom):
+                self._end()
+            if self._writer is None:
+                self._writer = RowWriter(self.path.with_suffix(f".{len(self.pieces)}.parquet"), self.source)
+            self._chrom = chrom
+            self._writer.add(run, place)
+
+    def finish(self) -> list[Piece]:
+        """The files, all written."""
+        self._end()
+        return self.pieces
+
+    def _end(self) -> None:
+        if self._writer is not None:
+            self.pieces.append(self._writer.finish())
+        self._writer = None
+
+    def _goes_on(self, chrom: str) -> bool:
+        """Whether `chrom` may follow in the same file; beyond so many files, that of rows out of order, anything may."""
+        (rank, name), (next_rank, next_name) = chromosome_order(self._chrom), chromosome_order(chrom)
+        others = len(CHROMOSOMES)
+        follows = next_rank == rank + 1 if rank < others else next_rank == others and next_name > name
+        return chrom == self._chrom or follows or len(self.pieces) >= _MOST_FILES
+
+
+_MOST_FILES = 256
+
+
+def _runs(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The stretches of one chromosome, in the order of the rows."""
+    chrom = table["chrom"].combine_chunks()
+    changes = np.flatnonzero(pc.not_equal(chrom[1:], chrom[:-1]).to_numpy(zero_copy_only=False)) + 1
+    ends = [*changes.tolist(), len(table)]
+    for first, last in pairwise([0, *ends]):
+        if last > first:
+            yield chrom[first].as_py(), table.slice(first, last - first)
+
+
 @dataclass
 class RowWriter:
     """Writes sorted rows to one Parquet file, and notes where each row group is and what it holds.
@@ -101,14 +177,17 @@ class RowWriter:
         self._settle(ordered.slice(0, len(ordered) - held), self._place or place)
         self._waiting, self._place = ordered.slice(len(ordered) - held), place
 
-    def finish(self) -> None:
-        """Write what is left and close the file."""
+    def finish(self) -> Piece:
+        """Write what is left, close the file, and say what it is."""
         if self._waiting is not None and self._place is not None:
             self._settle(self._waiting, self._place)
         self._write(1)
         if self._writer is not None:
             self._writer.close()
             os.replace(self._beside, self.path)
+        index = [entry | found for entry, found in zip(self.index, _checks_of(self.path), strict=True)]
+        contigs, as_read = list(self.contigs.values()), self.as_read and self.in_order
+        return Piece(self.path, self.rows, index, contigs, self.in_order, as_read, durable.hash_of(self.path))
 
     def _settle(self, table: pa.Table, place: Place) -> None:
         """Take rows in order that nothing can come between any more."""
@@ -220,7 +299,7 @@ def _is_empty(column: pa.ChunkedArray) -> bool:
     return pa.types.is_list(column.type) and not column.null_count and not len(column.combine_chunks().flatten())
 
 
-def checks_of(path: Path) -> list[dict[str, list[int]]]:
+def _checks_of(path: Path) -> list[dict[str, list[int]]]:
     """Of every row group of a Parquet file, where the bytes of each column begin, how many they are, and their CRC-32."""
     described = pq.read_metadata(path)
     with durable.storage(f"reading {path.name}", path), path.open("rb") as file:

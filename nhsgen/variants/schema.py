@@ -6,7 +6,7 @@ from nhsgen.variants.genotypes import GENOTYPE_COLUMNS
 
 __all__ = ["BLOCKS", "COLUMNS", "EFFECT", "INDEX", "LISTED", "SAMPLES", "SCHEMA_VERSION"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 EFFECT = pa.schema(
     [

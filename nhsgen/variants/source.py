@@ -15,7 +15,7 @@ from nhsgen import durable
 from nhsgen.errors import BadFile, BadInput, NotFound
 from nhsgen.genome import chromosome, chromosome_order
 from nhsgen.variants.filters import VariantFilter
-from nhsgen.variants.reading import quiet_htslib
+from nhsgen.variants.htslib import quiet_htslib
 from nhsgen.variants.store import VariantStore
 from nhsgen.variants.streams import Packing, Place, blocks, packing_of
 
@@ -56,11 +56,13 @@ def _found(
 ) -> Iterator[pysam.VariantRecord]:
     """The wanted (chrom, pos, ref), from an offset on; from the beginning of the file, in no order, where there is none."""
     last = max((chromosome_order(chrom), pos) for chrom, pos, _ in wanted)
+    chroms, begun = {chrom for chrom, _, _ in wanted}, False
     if offset is not None:
         file.seek(offset)
     for record in file:
         place = chromosome(record.chrom), record.pos
-        if offset is not None and (chromosome_order(place[0]), place[1]) > last:
+        begun |= place[0] in chroms
+        if offset is not None and begun and (place[0] not in chroms or (chromosome_order(place[0]), place[1]) > last):
             return
         if (*place, str(record.ref).upper()) in wanted:
             yield record

@@ -12,7 +12,7 @@ import pysam
 from nhsgen import compute, durable
 from nhsgen.errors import NotAllowed
 from nhsgen.settings import Settings
-from nhsgen.variants.reading import quiet_htslib
+from nhsgen.variants.htslib import quiet_htslib
 
 __all__ = ["BGZF_END", "append_file", "bgzip", "body_of", "index", "publish", "taken", "write"]
 
