@@ -47,7 +47,8 @@ class VariantStore:
         self.path = path
         self.assembly = Assembly(files.info["assembly"])
         self.absence: Literal["reference", "unknown"] = files.info["absence"]
-        self.samples: tuple[str, ...] = tuple(files.samples["name"].to_pylist())
+        self._names = pl.Series("sample", files.samples["name"])
+        self.samples: tuple[str, ...] = tuple(self._names.to_list())
         self._files = files
         self._settings = settings
 
@@ -80,9 +81,7 @@ class VariantStore:
         for name in wanted:
             if name not in ("key", *LISTED):
                 raise BadInput("querying variants", f"there is no column '{name}'", f"use key, {', '.join(LISTED)}")
-        return pl.concat(self._each(filter, wanted, lambda _, found, __: found)).select(
-            *(_column(name) for name in wanted)
-        )
+        return _columns(pl.concat(self._each(filter, wanted, lambda _, found, __: found)), wanted)
 
     def genes(self, filter: VariantFilter = _EVERYTHING) -> list[str]:
         """The symbols of the genes that `filter` names, or else of all that an allele touches, in alphabetical order.
@@ -128,8 +127,8 @@ class VariantStore:
                     f"give {len(self.samples):,} truths, or names",
                 )
             return samples
-        chosen = set(samples)
-        return np.fromiter((name in chosen for name in self.samples), dtype=bool, count=len(self.samples))
+        chosen: Mask = self._names.is_in(list(samples)).to_numpy()
+        return chosen
 
     def counts(self, filter: VariantFilter = _EVERYTHING, samples: Mask | Sequence[str] | None = None) -> pl.DataFrame:
         """How often each matching allele occurs among `samples`; one row an allele, whether anybody carries it or not.
@@ -148,8 +147,7 @@ class VariantStore:
         wanted = ["key", "chrom", "pos", "ref", "alt", "gene"]
         answers = list(self._each(filter, wanted, count, with_people=True))
         counted = {name: np.concatenate([counts[name] for _, counts in answers]) for name in COUNTS}
-        return pl.concat([found for found, _ in answers]).select(
-            *(_column(name) for name in wanted),
+        return _columns(pl.concat([found for found, _ in answers]), wanted).with_columns(
             *(pl.Series(name, counted[name]) for name in COUNTS),
             pl.Series("carriers", counted["ac"] - counted["hom_alt"]),
             pl.Series("homozygous", counted["hom_alt"]),
@@ -163,14 +161,14 @@ class VariantStore:
         key, gene, impact, consequence, sample (its name), copies (1 or 2). An allele that touches no gene has null for the gene.
         """
         mask = self.mask(samples)
-        names = pl.Series("sample", self.samples, dtype=pl.String)
 
         def carry(_: int, found: pl.DataFrame, table: pa.Table) -> pl.DataFrame:
             at, who, copies = genotypes.copies(table, mask)
+            found = found if "hits" in found.columns else found.with_columns(hits=_NO_EFFECT)
             effects = found.select(_KEY.alias("key"), "hits").with_row_index("row").explode("hits", empty_as_null=True)
             said = (pl.col("hits").struct.field(name) for name in ("gene", "impact", "consequence"))
             effects = effects.select("row", "key", *said)
-            people = pl.DataFrame({"sample": names.gather(who), "copies": copies.astype(np.int8)})
+            people = pl.DataFrame({"sample": self._names.gather(who), "copies": copies.astype(np.int8)})
             if len(effects) == len(found):  # one effect each: no join is needed
                 return pl.concat([effects.drop("row")[at], people], how="horizontal")
             people = people.with_columns(pl.Series("row", at.astype(np.uint32)))
@@ -192,7 +190,7 @@ class VariantStore:
 
         def decode(part: int, found: pl.DataFrame, table: pa.Table) -> tuple[pl.DataFrame, genotypes.States]:
             states = genotypes.states_with_marks(table, len(self.samples), self._files.haploid_sets_of(part))
-            listed = found.select(*(_column(name) for name in ("key", *LISTED)))
+            listed = _columns(found, ("key", *LISTED))
             return listed, states if len(chosen) == len(self.samples) else states[:, chosen]
 
         yield from self._each(filter, ["key", *LISTED], decode, with_people=True)
@@ -290,21 +288,31 @@ class VariantStore:
                 "resolve it with VariantFilter.resolved first",
             )
         read = self._read_for(filter, columns, effects)
+        # Where only a place is asked for, some rows surely match: everything is read in one go.
+        together = with_people and filter == VariantFilter(regions=filter.regions)
 
         def answer(numbers: list[int]) -> list[Answer]:
-            frame = pl.DataFrame(pl.from_arrow(self._files.read(numbers, read)))
+            table = self._files.read(numbers, [*read, *_GENOTYPES] if together else read)
+            frame = pl.DataFrame(pl.from_arrow(table.drop_columns(_GENOTYPES) if together else table))
             found = _select(frame, filter)
             if found.is_empty():
                 return []
-            table = GENOTYPE_COLUMNS.empty_table()
-            if with_people:
+            if with_people and not together:
                 table = self._files.read(numbers, _GENOTYPES)
-                table = table if len(found) == len(frame) else table.take(pa.array(found["_row"].to_numpy()))
-            return [use(self._files.groups[numbers[0]].part, found, table)]
+            if "_row" in found.columns and len(found) != len(frame):
+                table = table.take(pa.array(found["_row"].to_numpy()))
+            return [
+                use(
+                    self._files.groups[numbers[0]].part,
+                    found,
+                    table.select(_GENOTYPES) if with_people else GENOTYPE_COLUMNS.empty_table(),
+                )
+            ]
 
         some = False
         runs = list(self._runs(self._groups(filter), with_people))
-        for answers in track(mapped(answer, runs, settings=self._settings), "asking the store", len(runs)):
+        answered = mapped(answer, runs, settings=self._settings) if len(runs) > 1 else map(answer, runs)
+        for answers in track(answered, "asking the store", len(runs)):
             some |= bool(answers)
             yield from answers
         if not some:
@@ -417,28 +425,33 @@ _KEY = pl.concat_str(
 )
 
 
-def _column(name: str) -> pl.Expr:
-    if name == "key":
-        return _KEY.alias("key")
-    return pl.col("hits").list.first().struct.field(name) if name in EFFECT.names else pl.col(name)
+def _columns(found: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """These columns of the rows that `_select` found; an effect's are those of the most severe that matches."""
+    worst = pl.col("hits").list.first().struct
+    made = {
+        name: _KEY if name == "key" else worst.field(name) if "hits" in found.columns else pl.lit(None, pl.String)
+        for name in names
+        if name == "key" or (name in EFFECT.names and ("hits" in found.columns or name not in found.columns))
+    }
+    if "genes" in names and "genes" not in found.columns:
+        made["genes"] = _NO_EFFECT
+    return found.with_columns(**made).select(names)
 
 
-_ONLY_GENE = pl.concat_list(
-    pl.struct(pl.lit(None, pl.String).alias(name) if name != "gene" else pl.col(name) for name in EFFECT.names)
-)
 _NO_EFFECT = pl.lit([], dtype=pl.List(pl.Struct(dict.fromkeys(EFFECT.names, pl.String))))
 
 
 def _select(frame: pl.DataFrame, filter: VariantFilter) -> pl.DataFrame:
-    """The rows that match, their number as `_row`, and `hits`: their effects that match; those on a gene, when there are any."""
+    """The rows that match, their number as `_row`, and `hits`: their effects that match; those on a gene, when there are any.
+
+    Without `_row` all rows match; without `hits` no effects were read.
+    """
     of_allele, of_effect = _of_allele(filter), _of_effect(filter)
     found = frame if of_allele is None and of_effect is None else frame.with_row_index("_row")
     if of_allele is not None:
         found = found.filter(of_allele)
     if "genes" not in frame.columns:
-        found = found if of_effect is None else found.clear()
-        hits = _NO_EFFECT if "gene" not in found.columns else _ONLY_GENE
-        return found.with_columns(hits=hits, genes=_NO_EFFECT)
+        return found if of_effect is None else found.clear()
     hits = pl.col("genes")
     if of_effect is not None:
         hits = hits.list.filter(of_effect)
