@@ -49,6 +49,31 @@ class Measured(Happening, kind="measured"):
         return f"a {self.which} measurement of {self.name}" + (f" that is {limits}" if limits else "")
 
     def records(self, words: Words, negated: bool, dated: bool) -> Sql:
+        if self.which == "any":
+            every, left_out = self._every(words, negated, dated)
+            found = fill(
+                "SELECT who, day FROM ({every}) WHERE {inside}", every=every, inside=self.limits.test(Sql("value"))
+            )
+            return replace(found, unbound=left_out)
+        return self._chosen(words, negated, dated)
+
+    def chosen(self, words: Words) -> Sql:
+        """A relation of `who` and `value`: the one measurement of each person that counts, within the limits."""
+        return self._chosen(words, negated=False, dated=False)
+
+    def _chosen(self, words: Words, negated: bool, dated: bool) -> Sql:
+        every, left_out = self._every(words, negated, dated)
+        choose, by, tie = CHOOSES[self.which]
+        found = fill(
+            f"SELECT who, chosen.day, chosen.value FROM (SELECT who, {choose}(struct_pack(by := {by}, tie := {tie}, value := value, "
+            "day := day)) AS chosen FROM ({every}) WHERE isfinite(value) GROUP BY who) WHERE {inside}",
+            every=comparable(every),
+            inside=self.limits.test(Sql("chosen.value")),
+        )
+        return replace(found, unbound=left_out)
+
+    def _every(self, words: Words, negated: bool, dated: bool) -> tuple[Sql, tuple[str, ...]]:
+        """All measurements of it: `who`, `day`, `value`; and what is left out for want of a date."""
         bound = self._bound(words)
         known: tuple[Bound, ...] = tuple(bound)
         left_out: tuple[str, ...] = ()
@@ -58,20 +83,7 @@ class Measured(Happening, kind="measured"):
             known, left_out = with_dates(
                 known, self._called, negated, undated=lambda binding: not dated and isinstance(binding.name, Always)
             )
-        every = union(_values(binding, bound[binding], by_day) for binding in known)
-        if self.which == "any":
-            found = fill(
-                "SELECT who, day FROM ({every}) WHERE {inside}", every=every, inside=self.limits.test(Sql("value"))
-            )
-        else:
-            choose, by, tie = CHOOSES[self.which]
-            found = fill(
-                f"SELECT who, chosen.day FROM (SELECT who, {choose}(struct_pack(by := {by}, tie := {tie}, value := value, "
-                "day := day)) AS chosen FROM ({every}) WHERE isfinite(value) GROUP BY who) WHERE {inside}",
-                every=comparable(every),
-                inside=self.limits.test(Sql("chosen.value")),
-            )
-        return replace(found, unbound=left_out)
+        return union(_values(binding, bound[binding], by_day) for binding in known), left_out
 
     @property
     def _called(self) -> str:

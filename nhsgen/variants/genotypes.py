@@ -38,6 +38,7 @@ __all__ = [
     "copies",
     "count",
     "gt_bytes",
+    "packed",
     "state",
     "states",
     "states_with_marks",
@@ -190,6 +191,18 @@ def states(table: pa.Table, samples: int) -> States:
     return decoded
 
 
+def packed(table: pa.Table, samples: int) -> npt.NDArray[np.uint64]:
+    """The copies of each sample at each row, rows x words: 32 samples a word, the first in the lowest two bits, 3 not called."""
+    words = np.zeros((len(table), gt_bytes(samples) // 8), dtype=np.uint64)
+    dense = _dense_rows(table)
+    if len(dense):
+        words[dense] = _gt_matrix(table, samples)
+    for name, number in (("one_copy", 1), ("two_copies", 2), ("no_call", MISSING)):
+        offsets, values = _parts(table[name])
+        _put_listed(offsets, values, np.uint64(number), words)
+    return words
+
+
 def states_with_marks(table: pa.Table, samples: int, haploid_sets: Sequence[Mask]) -> States:
     """The states of each sample at each row, rows x samples: copies and the marks HALF, HAPLOID and OTHER."""
     marked = states(table, samples)
@@ -294,6 +307,13 @@ def _count_listed(offsets, values, mask, answer):  # type: ignore[no-untyped-def
         for i in range(offsets[row], offsets[row + 1]):
             inside += mask[values[i]]
         answer[row] = inside
+
+
+@njit(cache=True, nogil=True)
+def _put_listed(offsets, values, number, words):  # type: ignore[no-untyped-def]
+    for row in range(offsets.size - 1):
+        for i in range(offsets[row], offsets[row + 1]):
+            words[row, values[i] >> 5] |= number << np.uint64(2 * (values[i] & 31))
 
 
 @njit(cache=True, nogil=True)

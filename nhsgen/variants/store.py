@@ -195,6 +195,26 @@ class VariantStore:
 
         yield from self._each(filter, ["key", *LISTED], decode, with_people=True)
 
+    def packed(
+        self, filter: VariantFilter = _EVERYTHING
+    ) -> Iterator[tuple[pl.DataFrame, npt.NDArray[np.uint64], list[Mask]]]:
+        """Everybody's copies at the matching alleles, a piece of the store at a time, in its order: what statistics calculate with.
+
+        Each piece: the alleles (key, chrom, pos, ref, alt, gene, impact, consequence, af, and the number of their haploid set or
+        null); their copies, alleles x words, two bits a sample (`genotypes.packed`); and the haploid sets, a truth a sample each.
+        """
+        columns = ("key", "chrom", "pos", "ref", "alt", "gene", "impact", "consequence", "af")
+
+        def pack(
+            part: int, found: pl.DataFrame, table: pa.Table
+        ) -> tuple[pl.DataFrame, npt.NDArray[np.uint64], list[Mask]]:
+            alleles = _columns(found, columns).with_columns(
+                pl.Series("haploid_set", pl.from_arrow(table["haploid_set"]))
+            )
+            return alleles, genotypes.packed(table, len(self.samples)), self._files.haploid_sets_of(part)
+
+        yield from self._each(filter, columns, pack, with_people=True)
+
     def unlisted(self, places: Sequence[tuple[str, int]], samples: Mask | Sequence[str] | None = None) -> pl.DataFrame:
         """What is known of people where the store lists no variant: chrom, pos (1-based), hom_ref and unknown, people each.
 

@@ -48,6 +48,10 @@ def test_store_equals_slow_reader(case: tuple[str, list[bool]], kind: str) -> No
         assert len(carriers) == len(set(carriers))
         assert set(carriers) == slow_carriers(file, chosen)
         assert store.verify()["alleles"] == len(expected)
+        for (alleles, words, _), (listed, states) in zip(store.packed(), store.genotypes(), strict=True):
+            bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little").reshape(len(alleles), -1, 2)
+            assert alleles["key"].equals(listed["key"])
+            assert ((bits @ [1, 2])[:, : len(chosen)] == states & 3).all()
 
 
 GENES = st.lists(st.sampled_from(["PKD1", "pkd2", "C9orf72", "ENSG1"]), max_size=3)
