@@ -6,7 +6,7 @@ column. Federated tools that write 0 for all of these have had their zeros publi
 
 import html
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -22,19 +22,28 @@ if TYPE_CHECKING:
 __all__ = [
     "PICTURES",
     "TABLES",
+    "Association",
+    "AssociationRow",
     "Burden",
     "BurdenRow",
     "Carriers",
     "Cell",
     "Counts",
     "Estimate",
+    "Families",
     "Frequencies",
     "FrequencyRow",
+    "GeneTestRow",
+    "GeneTests",
+    "Hazard",
     "NoSuchColumn",
     "NotRun",
     "Receipt",
     "Released",
+    "Structure",
     "Suppressed",
+    "Survival",
+    "SurvivalGroup",
     "Table",
     "Value",
     "Zero",
@@ -43,6 +52,8 @@ __all__ = [
 
 TABLES = (".csv", ".parquet", ".json", ".html")
 PICTURES = (".png", ".svg", ".pdf")
+MOST_SHOWN = 100
+"""Rows of a table that are printed or laid out; all of them are saved."""
 
 # -- Cells ------------------------------------------------------------------------------------------------------------
 
@@ -168,7 +179,109 @@ class Burden:
     controls: int
 
 
-Estimate: TypeAlias = Counts | Carriers | Frequencies | Burden
+@dataclass(frozen=True)
+class AssociationRow:
+    """One allele and one trait. copies: of the rarer allele, among `people`; beta: for each copy of ALT, on the trait's scale or the
+    log odds; reason: why there is no estimate, or ""."""
+
+    trait: str
+    variant: str
+    gene: str
+    people: int
+    copies: int
+    frequency: float
+    beta: float
+    se: float
+    log10p: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Association:
+    """Alleles in genome order, trait by trait. cases: how many of the people are; None for a measured trait."""
+
+    rows: tuple[AssociationRow, ...]
+    people: int
+    cases: int | None
+    inflation: float
+
+
+@dataclass(frozen=True)
+class GeneTestRow:
+    """One gene and one trait: so many variants, so many people with any of them, and what each test says (nan: it was not run)."""
+
+    trait: str
+    gene: str
+    variants: int
+    carriers: int
+    burden_p: float
+    skat_p: float
+    skat_o_p: float
+    acat_o_p: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class GeneTests:
+    rows: tuple[GeneTestRow, ...]
+    people: int
+    cases: int | None
+
+
+@dataclass(frozen=True)
+class SurvivalGroup:
+    """One group on the common grid: people at risk when each step begins, deaths in it."""
+
+    group: str
+    at_risk: tuple[int, ...]
+    deaths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """A ratio of hazards with its 95 % interval; reason: why there is none, or ""."""
+
+    term: str
+    ratio: float
+    low: float
+    high: float
+    p: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Survival:
+    """starts: when each step of the grid begins, in months; hazards: from a Cox model stratified by site; log_rank_p: of the
+    log-rank test stratified by site, None when nothing can be compared."""
+
+    starts: tuple[int, ...]
+    months: int
+    groups: tuple[SurvivalGroup, ...]
+    hazards: tuple[Hazard, ...]
+    log_rank_p: float | None
+
+
+@dataclass(frozen=True)
+class Families:
+    """Distinct families with a candidate variant, by gene, tier and inheritance, among `families` that were looked at."""
+
+    by: tuple[str, ...]
+    cells: Mapping[tuple[str, ...], int]
+    families: int
+
+
+@dataclass(frozen=True)
+class Structure:
+    """People by ancestry and by where they lie on the first two principal components, in squares of a fixed grid (their centres)."""
+
+    cells: Mapping[tuple[str, float, float], int]
+    eigenvalues: tuple[float, ...]
+    alleles: int
+
+
+Estimate: TypeAlias = (
+    Counts | Carriers | Frequencies | Burden | Association | GeneTests | Survival | Families | Structure
+)
 
 
 # -- Released: outside the wall ---------------------------------------------------------------------------------------
@@ -295,14 +408,14 @@ class Released:
             case ".json":
                 data.write(f"{self.to_json()}\n".encode())
             case ".html":
-                data.write(f"{self._repr_html_()}\n".encode())
+                data.write(f"{self._html(self.table.rows)}\n".encode())
             case picture:
                 self.plot().savefig(data, format=picture[1:])
         write_whole(target, data.getvalue())
         return target
 
     def __str__(self) -> str:
-        cells = [self.table.columns, *(tuple(map(str, row)) for row in self.table.rows)]
+        cells = [self.table.columns, *(tuple(map(str, row)) for row in self.table.rows[:MOST_SHOWN])]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         number = [
             all(not isinstance(c, Value) or not isinstance(c.value, str) for c in self.table.column(name))
@@ -315,12 +428,20 @@ class Released:
             for row in cells
         ]
         lines.insert(1, "  ".join("-" * w for w in widths))
-        return "\n".join([self.title, "", *lines, *([""] if self.notes else []), *(f"* {note}" for note in self.notes)])
+        notes = [*self._not_shown(), *self.notes]
+        return "\n".join([self.title, "", *lines, *([""] if notes else []), *(f"* {note}" for note in notes)])
+
+    def _not_shown(self) -> list[str]:
+        more = len(self.table.rows) - MOST_SHOWN
+        return [f"{more:,} more rows: save the result, or take to_polars(), to see them."] if more > 0 else []
 
     def _repr_html_(self) -> str:
+        return self._html(self.table.rows[:MOST_SHOWN], self._not_shown())
+
+    def _html(self, rows: Sequence[tuple[Cell, ...]], more: Sequence[str] = ()) -> str:
         head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.table.columns)
-        body = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in self.table.rows)
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        body = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in rows)
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*more, *self.notes))
         answered = ", ".join(f"{html.escape(site)} ({release[:8]})" for site, release in self.receipt.answered)
         return (
             "<table><caption style='white-space:nowrap;text-align:left'>"

@@ -216,6 +216,28 @@ class Measurement:
         """People who have it at all, as a finite number."""
         return self._within(Range())
 
+    def describe(self) -> str:
+        """
+        >>> measurement("eGFR", "mL/min").latest().describe()
+        'latest eGFR in mL/min'
+        """
+        return f"{'' if self.which == 'any' else f'{self.which} '}{self.name}" + (
+            f" in {self.unit}" if self.unit else ""
+        )
+
+    def to_dict(self) -> dict[str, str]:
+        """What is hashed and sent."""
+        whole = {"name": self.name, "which": self.which}
+        return whole if self.unit is None else {**whole, "unit": self.unit}
+
+    @classmethod
+    def from_dict(cls, whole: Mapping[str, Any]) -> "Measurement":
+        """The inverse of `to_dict`; BadStudy when it is not one."""
+        if not isinstance(whole, Mapping) or not {"name"} <= whole.keys() <= {"name", "which", "unit"}:
+            raise bad("a measurement is not written like one", 'write {name = "eGFR", which = "latest"}')
+        checked = Measured(whole["name"], Range(), whole.get("which", "any"), whole.get("unit"))
+        return cls(checked.name, checked.unit, checked.which)
+
     def _within(self, limits: Range) -> Measured:
         return Measured(self.name, limits, self.which, self.unit)
 

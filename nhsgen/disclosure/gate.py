@@ -10,23 +10,28 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any
 
+from nhsgen.disclosure import analyses
 from nhsgen.disclosure.policies import Policy
 from nhsgen.disclosure.recoverable import Margin, protect
 from nhsgen.errors import NotSafe
 from nhsgen.fourfold import benjamini_hochberg, fisher, woolf
 from nhsgen.results import (
+    Association,
     Burden,
     BurdenRow,
     Carriers,
     Cell,
     Counts,
     Estimate,
+    Families,
     Frequencies,
     FrequencyRow,
+    GeneTests,
     NotRun,
     Receipt,
     Released,
     Suppressed,
+    Survival,
     Table,
     Value,
     Zero,
@@ -77,8 +82,18 @@ def gate(
         kind, (table, said) = "carriers", _carriers(estimate, policy, whole, kept_back, receipt, silenced)
     elif isinstance(estimate, Frequencies):
         kind, (table, said) = "frequencies", _frequencies(estimate, policy, kept_back)
-    else:
+    elif isinstance(estimate, Burden):
         kind, (table, said) = "burden", _burden(estimate, policy, population, question, kept_back)
+    elif isinstance(estimate, Association):
+        kind, (table, said) = "gwas", analyses.association(estimate, policy)
+    elif isinstance(estimate, GeneTests):
+        kind, (table, said) = "gene_tests", analyses.gene_tests(estimate, policy)
+    elif isinstance(estimate, Survival):
+        kind, (table, said) = "survival", analyses.survival(estimate, policy)
+    elif isinstance(estimate, Families):
+        kind, (table, said) = "families", analyses.families(estimate, policy)
+    else:
+        kind, (table, said) = "structure", analyses.structure(estimate, policy)
     if silenced:
         said.append("Sites with too few people to say anything are not in these numbers.")
     return Released(kind, title, table, (policy.describe(), *said, *notes), dict(question), receipt)

@@ -19,7 +19,7 @@ from nhsgen.federation.messages import Labels, Masked, Message, Question, Round,
 from nhsgen.federation.secure_sum import Ed25519PrivateKey, Numbers, Seat
 from nhsgen.settings import Settings
 from nhsgen.statistics import Summary
-from nhsgen.studies import SiteAnswer, Study
+from nhsgen.studies import ROUNDS, SiteAnswer, Study
 from nhsgen.workspace import Site
 
 __all__ = ["Node"]
@@ -114,6 +114,12 @@ class Node:
         if study.hash != asked:
             raise NotSafe(
                 "reading the study", "it is not in the one form a study has", "send the study as it was approved"
+            )
+        if study.method in ROUNDS:
+            raise BadStudy(
+                "asking across walls",
+                f"{study.method} needs several rounds, and masks are for one round of counts yet",
+                "run it where the sites' folders can be opened (Lab.run)",
             )
         if study.variants is not None and study.variants.needs_pooled_af:
             raise BadStudy(

@@ -1,12 +1,23 @@
 """How much: every analysis is a sum. `summarise` at a site, `+` over sites, `estimate` on the total.
 
-summary      the table of sums itself
-counts       people by group
-carriers     people who carry, by gene, consequence or group
-frequencies  alleles in a cohort, when sites list different variants
-burden       cases against controls, gene by gene
-hardy        Hardy-Weinberg equilibrium: exact p and mid-p, autosomes and X
-methods      what each of them sends, as a table
+summary, sums       what adds up: counts by label; named arrays, and the rounds that some methods need
+methods             what each method sends, in how many rounds, and by how much one person can change it, as a table
+
+counts, carriers    people by group; people who carry, by gene, consequence or group
+frequencies         alleles in a cohort, when sites list different variants
+hardy               Hardy-Weinberg equilibrium: exact p and mid-p, autosomes and X
+sample_qc           call rates, heterozygosity, singletons, Ti/Tv
+genotype_blocks     packed genotypes, decoded and multiplied a tile at a time
+linear              a measurement against every allele; inflation: lambda and QQ
+burden              cases against controls, gene by gene, by Fisher's test
+masks, skat, acat   rare variants of a gene together: burden, SKAT, SKAT-O, ACAT
+trios, pedigrees    what a family's genotypes explain; tiering: which to look at first; kinship: who is related
+pca, ancestry_groups, ld   how people group; which variants say the same
+survival, cox       how long people live, and whether groups differ
+meta                sites' own estimates combined, which is another thing than pooling
+similarity, ranking how alike phenotypes are; which of a child's candidates to look at first
+polygenic, tumours  scores from a published file; mutations of tumours
+gwas_ssf, phenopackets   the forms in which others read results and cases
 """
 
 from nhsgen.statistics import burden, carriers, counts, frequencies

@@ -1,19 +1,27 @@
 """One question, from start to safe answer; notebook, command line, pipeline and node all call the same `run`.
 
-question.py   Study: frozen, hashed, readable; METHODS: what may be asked
+question.py   Study: frozen, hashed, readable
+methods.py    METHODS: what may be asked, what it needs and which settings it takes
 site.py       one site's current release, opened for one question
 sums.py       SUMS: what a site sums for each method, and what the total says
+analyses.py   ROUNDS: the methods that ask a site more than once (association, gene_tests, survival, families, structure)
+rounds.py     how they ask: prepare a site once, then sum, step, sum again
+design.py     who takes part at a site, and what is known of them, as numbers
 asking.py     run: ask each site, add, estimate, pass the gate
 """
 
+from nhsgen.studies.analyses import ROUNDS
 from nhsgen.studies.asking import SiteAnswer, answer, conclude, pooled_filter, run, summarise
-from nhsgen.studies.question import METHODS, Method, Study
+from nhsgen.studies.methods import METHODS, Method, Option
+from nhsgen.studies.question import Study
 from nhsgen.studies.sums import SUMS, Sum
 
 __all__ = [
     "METHODS",
+    "ROUNDS",
     "SUMS",
     "Method",
+    "Option",
     "SiteAnswer",
     "Study",
     "Sum",

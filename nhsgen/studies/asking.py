@@ -1,7 +1,7 @@
 """Asking: one site's part, behind its wall; then all sites together, through the disclosure gate."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -11,10 +11,13 @@ from nhsgen import disclosure
 from nhsgen.cohorts import NotBound, everyone
 from nhsgen.errors import BadStudy, NotFound, NotSafe, Tampered
 from nhsgen.progress import track
-from nhsgen.results import Receipt, Released
+from nhsgen.results import Estimate, Receipt, Released
 from nhsgen.settings import Settings
 from nhsgen.statistics import Summary, frequencies
-from nhsgen.studies.question import METHODS, Study
+from nhsgen.studies.analyses import ROUNDS
+from nhsgen.studies.methods import METHODS
+from nhsgen.studies.question import Study
+from nhsgen.studies.rounds import ask_in_rounds
 from nhsgen.studies.site import SiteData, open_site
 from nhsgen.studies.sums import SUMS
 from nhsgen.variants import VariantFilter
@@ -128,12 +131,47 @@ def run(
     if len({site.name for site in asked}) < len(asked):
         raise BadStudy("asking the sites", "a site is named twice, and its people would count twice", "name it once")
     resolved = pooled_filter(study, asked, settings)
+    if study.method in ROUNDS:
+        return _run_in_rounds(study, asked, settings, asked_by, resolved)
     answers = [answer(study, site, settings, asked_by=asked_by, resolved=resolved) for site in track(asked, "asking")]
     return conclude(study, answers)
 
 
+def _run_in_rounds(
+    study: Study, sites: Sequence[Site], settings: Settings, asked_by: str, resolved: VariantFilter | None
+) -> Released:
+    asked = ask_in_rounds(study, ROUNDS[study.method], sites, settings, resolved)
+    for site in sites:
+        site.log.append(
+            "study answered", asked_by, study=study.hash, method=study.method, purpose=study.purpose,
+            release=asked.releases.get(site.name, ""), silent=asked.silent.get(site.name, ""),
+        )  # fmt: skip
+    answers = [
+        SiteAnswer(
+            site.name,
+            asked.releases.get(site.name, ""),
+            site.policy,
+            silent=asked.silent.get(site.name, ""),
+            notes=asked.parts[site.name].notes if site.name in asked.parts else (),
+            assembly=asked.parts[site.name].assembly if site.name in asked.parts else "",
+        )
+        for site in sites
+    ]
+    return _released(study, answers, lambda: asked.estimate)
+
+
 def conclude(study: Study, answers: Sequence[SiteAnswer], total: Summary | None = None) -> Released:
     """Add the sites' sums (or take `total`, added elsewhere under masks), estimate, and pass the gate."""
+
+    def estimated() -> Estimate:
+        sums = [reply.summary for reply in answers if reply.summary is not None]
+        return SUMS[study.method].estimate(study, total if total is not None else reduce(add, sums))
+
+    return _released(study, answers, estimated)
+
+
+def _released(study: Study, answers: Sequence[SiteAnswer], estimated: Callable[[], Estimate | None]) -> Released:
+    """Say who spoke and who did not, and let the gate judge the estimate; nothing is estimated when nobody spoke."""
     spoke = [reply for reply in answers if not reply.silent]
     silent = tuple((reply.site, reply.silent) for reply in answers if reply.silent)
     if not spoke:
@@ -143,18 +181,19 @@ def conclude(study: Study, answers: Sequence[SiteAnswer], total: Summary | None 
             "ask for other words, or other sites",
         )
     assemblies = sorted({reply.assembly for reply in spoke})
-    by_place = study.variants is not None and (study.variants.of_places or study.method == "frequencies")
+    placed = study.method == "frequencies" or study.method in ROUNDS
+    by_place = study.variants is not None and (study.variants.of_places or placed)
     if by_place and len(assemblies) > 1:
         raise BadStudy(
             "asking the sites",
             f"their variants are placed on {' and '.join(assemblies)}, where one place is two",
             "ask the sites of each assembly apart, or ask by gene and consequence",
         )
-    if total is None:
-        total = reduce(add, [reply.summary for reply in spoke if reply.summary is not None])
     policy = disclosure.strictest([reply.policy for reply in spoke])
+    estimate = estimated()
+    assert estimate is not None  # somebody spoke
     return disclosure.gate(
-        SUMS[study.method].estimate(study, total),
+        estimate,
         policy=policy,
         title=METHODS[study.method].asks + "?",
         question=study.to_dict(),

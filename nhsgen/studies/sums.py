@@ -8,12 +8,13 @@ import polars as pl
 
 from nhsgen.cohorts import everyone
 from nhsgen.results import Estimate
-from nhsgen.statistics import Summary, burden, carriers, counts, frequencies
+from nhsgen.statistics import Summary, burden, carriers, counts, frequencies, tiering
+from nhsgen.studies.families import summarise_families
 from nhsgen.studies.question import Study
 from nhsgen.studies.site import SiteData
 from nhsgen.variants import VariantFilter
 
-__all__ = ["SUMS", "Sum"]
+__all__ = ["SUMS", "Sum", "allele_counts"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def _summarise_carriers(study: Study, data: SiteData, variants: VariantFilter) -
 
 
 def _summarise_frequencies(study: Study, data: SiteData, variants: VariantFilter) -> Summary:
-    return _allele_counts(data, data.people(study.cohort), variants)
+    return allele_counts(data, data.people(study.cohort), variants)
 
 
 def _summarise_burden(study: Study, data: SiteData, variants: VariantFilter) -> Summary:
@@ -47,7 +48,7 @@ def _summarise_burden(study: Study, data: SiteData, variants: VariantFilter) -> 
     return burden.summarise(found, set(cases), set(controls) - set(cases), data.variants().genes(variants))
 
 
-def _allele_counts(data: SiteData, people: pl.Series, variants: VariantFilter) -> Summary:
+def allele_counts(data: SiteData, people: pl.Series, variants: VariantFilter) -> Summary:
     """Each chosen allele, in one sample of each of `people`: a person's second sample holds the same alleles again."""
     store, links = data.variants(), data.samples(people).sort("sample").unique("person_id", keep="first")
     recorded = Counter(data.groups(links["person_id"], ["sex"])["sex"])
@@ -65,4 +66,5 @@ SUMS: Mapping[str, Sum] = {
     "carriers": Sum(_summarise_carriers, lambda study, total: carriers.estimate(total, study.by)),
     "frequencies": Sum(_summarise_frequencies, lambda _, total: frequencies.estimate(total)),
     "burden": Sum(_summarise_burden, lambda study, total: burden.estimate(total, study.alternative)),
+    "families": Sum(summarise_families, lambda _, total: tiering.estimate(total)),
 }

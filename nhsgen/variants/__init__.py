@@ -16,6 +16,7 @@ genes          where genes lie, by a site's own GTF or GFF3
 panels         gene panels, and the genes that HPO links to a term
 panel_files    panels from PanelApp's JSON or TSV, or from a list
 filters        which alleles a question is about
+selection      the rows that match a filter, and their columns
 store          an opened store: query, counts, carriers, genotypes, verify (store_files: its bytes, checked as they are read)
 source         the record of the source file behind an allele, through pysam
 export         a store, or a cohort of it, as VCF, BCF or PLINK 2's .pgen

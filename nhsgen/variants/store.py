@@ -21,7 +21,8 @@ from nhsgen.settings import Settings
 from nhsgen.variants import genotypes
 from nhsgen.variants.filters import VariantFilter
 from nhsgen.variants.genotypes import COUNTS, GENOTYPE_COLUMNS
-from nhsgen.variants.schema import BLOCKS, COLUMNS, EFFECT, LISTED
+from nhsgen.variants.schema import BLOCKS, COLUMNS, LISTED
+from nhsgen.variants.selection import KEY, NO_EFFECT, NOT_PLAIN, columns_of, effects_used, select, used
 from nhsgen.variants.store_files import Group, StoreFiles
 
 __all__ = ["VariantStore"]
@@ -81,7 +82,7 @@ class VariantStore:
         for name in wanted:
             if name not in ("key", *LISTED):
                 raise BadInput("querying variants", f"there is no column '{name}'", f"use key, {', '.join(LISTED)}")
-        return _columns(pl.concat(self._each(filter, wanted, lambda _, found, __: found)), wanted)
+        return columns_of(pl.concat(self._each(filter, wanted, lambda _, found, __: found)), wanted)
 
     def genes(self, filter: VariantFilter = _EVERYTHING) -> list[str]:
         """The symbols of the genes that `filter` names, or else of all that an allele touches, in alphabetical order.
@@ -147,7 +148,7 @@ class VariantStore:
         wanted = ["key", "chrom", "pos", "ref", "alt", "gene"]
         answers = list(self._each(filter, wanted, count, with_people=True))
         counted = {name: np.concatenate([counts[name] for _, counts in answers]) for name in COUNTS}
-        return _columns(pl.concat([found for found, _ in answers]), wanted).with_columns(
+        return columns_of(pl.concat([found for found, _ in answers]), wanted).with_columns(
             *(pl.Series(name, counted[name]) for name in COUNTS),
             pl.Series("carriers", counted["ac"] - counted["hom_alt"]),
             pl.Series("homozygous", counted["hom_alt"]),
@@ -164,8 +165,8 @@ class VariantStore:
 
         def carry(_: int, found: pl.DataFrame, table: pa.Table) -> pl.DataFrame:
             at, who, copies = genotypes.copies(table, mask)
-            found = found if "hits" in found.columns else found.with_columns(hits=_NO_EFFECT)
-            effects = found.select(_KEY.alias("key"), "hits").with_row_index("row").explode("hits", empty_as_null=True)
+            found = found if "hits" in found.columns else found.with_columns(hits=NO_EFFECT)
+            effects = found.select(KEY.alias("key"), "hits").with_row_index("row").explode("hits", empty_as_null=True)
             said = (pl.col("hits").struct.field(name) for name in ("gene", "impact", "consequence"))
             effects = effects.select("row", "key", *said)
             people = pl.DataFrame({"sample": self._names.gather(who), "copies": copies.astype(np.int8)})
@@ -190,7 +191,7 @@ class VariantStore:
 
         def decode(part: int, found: pl.DataFrame, table: pa.Table) -> tuple[pl.DataFrame, genotypes.States]:
             states = genotypes.states_with_marks(table, len(self.samples), self._files.haploid_sets_of(part))
-            listed = _columns(found, ("key", *LISTED))
+            listed = columns_of(found, ("key", *LISTED))
             return listed, states if len(chosen) == len(self.samples) else states[:, chosen]
 
         yield from self._each(filter, ["key", *LISTED], decode, with_people=True)
@@ -208,7 +209,7 @@ class VariantStore:
         def pack(
             part: int, found: pl.DataFrame, table: pa.Table
         ) -> tuple[pl.DataFrame, npt.NDArray[np.uint64], list[Mask]]:
-            alleles = _columns(found, columns).with_columns(
+            alleles = columns_of(found, columns).with_columns(
                 pl.Series("haploid_set", pl.from_arrow(table["haploid_set"]))
             )
             return alleles, genotypes.packed(table, len(self.samples)), self._files.haploid_sets_of(part)
@@ -248,7 +249,7 @@ class VariantStore:
             if group.source not in {source, -1}:
                 continue
             read = self._files.read([number], self._read_for(filter, ("chrom", "pos", "ref")))
-            found = _select(pl.DataFrame(pl.from_arrow(read)), filter).select("chrom", "pos", "ref")
+            found = select(pl.DataFrame(pl.from_arrow(read)), filter).select("chrom", "pos", "ref")
             if found.is_empty():
                 continue
             if group.source < 0:
@@ -314,7 +315,7 @@ class VariantStore:
         def answer(numbers: list[int]) -> list[Answer]:
             table = self._files.read(numbers, [*read, *_GENOTYPES] if together else read)
             frame = pl.DataFrame(pl.from_arrow(table.drop_columns(_GENOTYPES) if together else table))
-            found = _select(frame, filter)
+            found = select(frame, filter)
             if found.is_empty():
                 return []
             if with_people and not together:
@@ -337,16 +338,14 @@ class VariantStore:
             yield from answers
         if not some:
             empty = COLUMNS.empty_table().select(list(dict.fromkeys(name.split(".")[0] for name in [*read, "genes"])))
-            yield use(-1, _select(pl.DataFrame(pl.from_arrow(empty)), filter), GENOTYPE_COLUMNS.empty_table())
+            yield use(-1, select(pl.DataFrame(pl.from_arrow(empty)), filter), GENOTYPE_COLUMNS.empty_table())
 
     def _read_for(self, filter: VariantFilter, columns: Sequence[str], effects: Sequence[str] = ()) -> list[str]:
         """The columns that must be read for a filter and for `columns`; of an effect only the parts that are asked about."""
-        wanted = _effects_used(filter, columns, effects) if self._files.info["annotation"] else []
+        wanted = effects_used(filter, columns, effects) if self._files.info["annotation"] else []
         if wanted == ["gene"] and not effects:  # what stands beside the list is enough
             wanted = []
-        plain = [
-            name for name in COLUMNS.names if name in {*columns, *_used(filter, columns)} and name not in _NOT_PLAIN
-        ]
+        plain = [name for name in COLUMNS.names if name in {*columns, *used(filter, columns)} and name not in NOT_PLAIN]
         return [*plain, *(f"genes.list.element.{name}" for name in wanted)]
 
     def _runs(self, numbers: Sequence[int], with_people: bool) -> Iterator[list[int]]:
@@ -407,111 +406,3 @@ class VariantStore:
 
 def _may_hold(group: Group, chrom: str) -> bool:
     return chromosome_order(group.first_chrom) <= chromosome_order(chrom) <= chromosome_order(group.last_chrom)
-
-
-# -- The filter on rows -------------------------------------------------------------------------------------------------
-
-_NOT_PLAIN = {"genes", *_GENOTYPES}
-
-
-def _used(filter: VariantFilter, columns: Sequence[str]) -> set[str]:
-    """The columns that a filter looks at, or a key is made of; `pos`, for the number of rows."""
-    used = {"pos"}
-    used |= {"chrom", "end"} if filter.regions else set()
-    used |= {"chrom", "ref", "alt", "normal"} if filter.keys is not None or "key" in columns else set()
-    used |= {"filter"} if filter.filters else set()
-    used |= {"gene"} if "gene" in columns else set()
-    used |= {"af"} if filter.max_af is not None or filter.min_af is not None else set()
-    return used
-
-
-def _effects_used(filter: VariantFilter, columns: Sequence[str], effects: Sequence[str]) -> list[str]:
-    """The parts of an effect that must be read; all of them where `genes` is asked for."""
-    if "genes" in columns:
-        return list(EFFECT.names)
-    used = {*effects, *(name for name in columns if name in EFFECT.names)}
-    used |= {"impact"} if filter.impacts else set()
-    used |= {"consequence"} if filter.consequences else set()
-    used |= {"gene", "gene_id"} if filter.genes else set()
-    return [name for name in EFFECT.names if name in used | ({"gene"} if used else set())]
-
-
-_KEY = pl.concat_str(
-    pl.col("chrom"),
-    pl.lit("-"),
-    pl.when(pl.col("normal").is_null())
-    .then(pl.concat_str("pos", "ref", "alt", separator="-"))
-    .otherwise(pl.col("normal")),
-)
-
-
-def _columns(found: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """These columns of the rows that `_select` found; an effect's are those of the most severe that matches."""
-    worst = pl.col("hits").list.first().struct
-    made = {
-        name: _KEY if name == "key" else worst.field(name) if "hits" in found.columns else pl.lit(None, pl.String)
-        for name in names
-        if name == "key" or (name in EFFECT.names and ("hits" in found.columns or name not in found.columns))
-    }
-    if "genes" in names and "genes" not in found.columns:
-        made["genes"] = _NO_EFFECT
-    return found.with_columns(**made).select(names)
-
-
-_NO_EFFECT = pl.lit([], dtype=pl.List(pl.Struct(dict.fromkeys(EFFECT.names, pl.String))))
-
-
-def _select(frame: pl.DataFrame, filter: VariantFilter) -> pl.DataFrame:
-    """The rows that match, their number as `_row`, and `hits`: their effects that match; those on a gene, when there are any.
-
-    Without `_row` all rows match; without `hits` no effects were read.
-    """
-    of_allele, of_effect = _of_allele(filter), _of_effect(filter)
-    found = frame if of_allele is None and of_effect is None else frame.with_row_index("_row")
-    if of_allele is not None:
-        found = found.filter(of_allele)
-    if "genes" not in frame.columns:
-        return found if of_effect is None else found.clear()
-    hits = pl.col("genes")
-    if of_effect is not None:
-        hits = hits.list.filter(of_effect)
-    on_genes = hits.list.filter(pl.element().struct.field("gene").is_not_null())
-    found = found.with_columns(pl.when(on_genes.list.len() > 0).then(on_genes).otherwise(hits).alias("hits"))
-    return found if of_effect is None else found.filter(pl.col("hits").list.len() > 0)
-
-
-def _of_allele(filter: VariantFilter) -> pl.Expr | None:
-    """What must hold of one allele; None when nothing is asked of it."""
-    asked = []
-    if filter.regions:
-        # pos and end are 1-based and closed, a region 0-based and half-open.
-        asked.append(
-            pl.any_horizontal(
-                (pl.col("chrom") == region.chrom) & (pl.col("pos") <= region.end) & (pl.col("end") > region.start)
-                for region in filter.regions
-            )
-        )
-    if filter.keys is not None:
-        asked.append(_KEY.is_in(filter.keys))
-    if filter.filters:
-        values = pl.col("filter").fill_null(".").str.split(";")
-        asked.append(values.list.eval(pl.element().is_in(filter.filters)).list.any())
-    # A frequency that nobody knows counts as 0: never seen in a reference population.
-    if filter.max_af is not None:
-        asked.append(pl.col("af").fill_null(0.0) <= filter.max_af)
-    if filter.min_af is not None:
-        asked.append(pl.col("af").fill_null(0.0) >= filter.min_af)
-    return pl.all_horizontal(asked) if asked else None
-
-
-def _of_effect(filter: VariantFilter) -> pl.Expr | None:
-    """What must hold of one effect; None when nothing is asked of it."""
-    effect = pl.element().struct
-    asked = [
-        effect.field(name).is_in(values)
-        for name, values in (("impact", filter.impacts), ("consequence", filter.consequences))
-        if values
-    ]
-    if filter.genes:
-        asked.append(effect.field("gene").is_in(filter.genes) | effect.field("gene_id").is_in(filter.genes))
-    return pl.all_horizontal(asked) if asked else None

@@ -106,7 +106,7 @@ def left(folder: Path) -> list[str]:
 
 def gone(pids: list[int]) -> bool:
     """Whether all have ended, within some seconds."""
-    for _ in range(100):
+    for _ in range(600):
         if not any(mark_of(pid) for pid in pids):
             return True
         time.sleep(0.1)

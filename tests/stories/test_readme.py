@@ -19,14 +19,14 @@ def test_the_lines_a_researcher_types(
     demo_workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(demo_workspace.parent)
-    (lines,) = blocks("python")
-    exec(compile(lines, "README.md", "exec"), {})
+    exec(compile("\n".join(blocks("python")), "README.md", "exec"), {})
     assert "Renal cyst" in capsys.readouterr().out
 
 
 def test_the_question_in_a_file(demo_workspace: Path) -> None:
-    (text,) = blocks("toml")
-    shown = Study.from_dict(tomllib.loads(text))
+    first, second = blocks("toml")
+    assert Study.from_dict(tomllib.loads(second)).options["covariates"] == ("sex", "birth_year")
+    shown = Study.from_dict(tomllib.loads(first))
     asked = Study.read(demo_workspace / "question.toml")
     assert (shown.method, shown.cohort, shown.variants) == (asked.method, asked.cohort, asked.variants)
 

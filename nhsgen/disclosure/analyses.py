@@ -1,0 +1,200 @@
+"""What may be shown of an association, a gene test, a survival curve, a family search and a picture of ancestry.
+
+The same rules for all of them: groups too small are not shown, counts are rounded, and an estimate has few figures. A number of
+which few people are the cause (an allele with few copies, a step of a curve) is not shown, or is computed from rounded counts.
+"""
+
+import math
+from collections.abc import Sequence
+
+from nhsgen.disclosure.policies import Policy
+from nhsgen.errors import NotSafe
+from nhsgen.results import (
+    Association,
+    Cell,
+    Families,
+    GeneTests,
+    NotRun,
+    Structure,
+    Suppressed,
+    Survival,
+    SurvivalGroup,
+    Table,
+    Value,
+)
+
+__all__ = ["association", "families", "gene_tests", "structure", "survival"]
+
+Written = tuple[Table, list[str]]
+
+FEWEST_FOR_LAMBDA = 200
+"""Alleles below which the inflation of a scan says more of the region than of the scan."""
+
+LEAST_COPIES = 20
+"""Copies of the rarer allele below which an effect speaks of too few people, whatever a study asks for (METHODS: g'X is the carrier's row)."""
+
+
+# -- Association ------------------------------------------------------------------------------------------------------
+
+
+def association(estimate: Association, policy: Policy) -> Written:
+    """An allele a row, the strongest first. Frequencies are shown only where the list is short enough for so many people."""
+    _enough(estimate.people, estimate.cases, policy)
+    fewest = max(LEAST_COPIES, 2 * policy.least)
+    shown = sorted(
+        (row for row in estimate.rows if row.copies >= fewest),
+        key=lambda row: (bool(row.reason), -row.log10p if not row.reason else 0.0),
+    )
+    rare = len(estimate.rows) - len(shown)
+    short = len({row.variant for row in shown}) * policy.people_per_variant <= estimate.people
+    rows: list[tuple[Cell, ...]] = []
+    for row in shown:
+        chrom, pos, other, effect = row.variant.split("-", 3)
+        told: list[Cell] = [NotRun(row.reason)] * 4
+        if not row.reason:
+            told = [Value(_figures(x, 3)) for x in (row.beta, row.se, 10**-row.log10p, row.log10p)]
+        frequency: Cell = Value(round(row.frequency, policy.af_decimals)) if short else Suppressed(_TOO_LONG)
+        names = [Value(text) for text in (row.trait, row.variant, chrom)]
+        rows.append((*names, Value(int(pos)), Value(effect), Value(other), Value(row.gene), Value(policy.rounded(row.people)),
+                     frequency, *told, Value(row.reason)))  # fmt: skip
+    notes = [f"Genomic inflation (lambda) {estimate.inflation:.3f}."] if len(shown) >= FEWEST_FOR_LAMBDA else []
+    if estimate.cases is not None:
+        notes.append(f"About {policy.rounded(estimate.cases):,} cases of {policy.rounded(estimate.people):,} people.")
+    if rare:
+        notes.append(f"{rare:,} alleles with fewer than {fewest} copies of the rarer allele were not looked at.")
+    if not short:
+        notes.append("Frequencies are not shown: so long a list of them can show who is in the cohort.")
+    columns = ("trait", "variant", "chrom", "pos", "effect allele", "other allele", "gene", "people", "frequency", "beta", "se", "p",
+               "log10p", "reason")  # fmt: skip
+    return Table(columns, tuple(rows)), notes
+
+
+_TOO_LONG = "so long a list of frequencies can show who is in the cohort"
+
+
+def gene_tests(estimate: GeneTests, policy: Policy) -> Written:
+    """A gene a row, those with too few carriers only counted."""
+    _enough(estimate.people, estimate.cases, policy)
+    rows: list[tuple[Cell, ...]] = []
+    hidden = 0
+    for row in estimate.rows:
+        if policy.hides(row.carriers, estimate.people) or not row.carriers:
+            hidden += 1
+            continue
+        tests = (row.burden_p, row.skat_p, row.skat_o_p, row.acat_o_p)
+        told: list[Cell] = [
+            NotRun(row.reason or "the test has no answer") if math.isnan(p) else Value(_figures(p, 2)) for p in tests
+        ]
+        carriers = Value(policy.rounded(row.carriers))
+        rows.append((Value(row.trait), Value(row.gene), Value(row.variants), carriers, *told))
+    notes = [f"Of about {policy.rounded(estimate.people):,} people."]
+    if estimate.cases is not None:
+        notes.append(f"About {policy.rounded(estimate.cases):,} of them are cases.")
+    if hidden:
+        notes.append(f"{hidden:,} further gene{'' if hidden == 1 else 's'}: too few people to show.")
+    return Table(
+        ("trait", "gene", "variants", "carriers", "burden p", "SKAT p", "SKAT-O p", "ACAT-O p"), tuple(rows)
+    ), notes
+
+
+def _enough(people: int, cases: int | None, policy: Policy) -> None:
+    """NotSafe when the people, the cases or the controls are too few for anything to be said."""
+    groups = [people] if cases is None else [cases, people - cases]
+    if any(not group or policy.hides(group) for group in groups):
+        raise NotSafe("releasing an association", policy.rule, "ask about more people, or ask more sites")
+
+
+# -- Survival ---------------------------------------------------------------------------------------------------------
+
+
+def survival(estimate: Survival, policy: Policy) -> Written:
+    """Curves drawn from rounded counts: people at risk, and deaths so far, are rounded, and the curve follows from these."""
+    rows: list[tuple[Cell, ...]] = []
+    for group in estimate.groups:
+        if not group.at_risk or not group.at_risk[0] or policy.hides(group.at_risk[0]):
+            rows.append((Value(group.group), Value(0), *[Suppressed(policy.rule)] * 4))
+            continue
+        rows += _curve(group, estimate.starts, estimate.months, policy)
+    notes = ["Curves are drawn from rounded numbers of people at risk and of deaths so far."]
+    if estimate.log_rank_p is not None:
+        notes.append(f"Log-rank test, stratified by site: p {_figures(estimate.log_rank_p, 2):g}.")
+    shown = {group.group for group in estimate.groups if group.at_risk and not policy.hides(group.at_risk[0])}
+    for hazard in estimate.hazards:
+        if hazard.reason or not all(
+            group in shown for group in hazard.term.split(" against ") if " against " in hazard.term
+        ):
+            notes.append(f"{hazard.term}: no hazard ratio ({hazard.reason or policy.rule}).")
+            continue
+        ratio, low, high, p = (_figures(x, 2) for x in (hazard.ratio, hazard.low, hazard.high, hazard.p))
+        notes.append(f"{hazard.term}: hazard ratio {ratio:g} (95 % {low:g} to {high:g}), p {p:g}.")
+    return Table(("group", "time", "at risk", "survival", "low", "high"), tuple(rows)), notes
+
+
+def _curve(group: SurvivalGroup, starts: Sequence[int], months: int, policy: Policy) -> list[tuple[Cell, ...]]:
+    """Kaplan-Meier on rounded counts, with Greenwood's interval on the log-log scale; it ends where too few are left."""
+    rows: list[tuple[Cell, ...]] = [(Value(group.group), Value(starts[0]), Value(policy.rounded(group.at_risk[0])),
+                                     Value(1.0), Value(1.0), Value(1.0))]  # fmt: skip
+    lives, variance, before, so_far = 1.0, 0.0, 0, 0
+    for start, at_risk, deaths in zip(starts, group.at_risk, group.deaths, strict=True):
+        so_far += deaths
+        if policy.hides(at_risk) or not at_risk:
+            break
+        shown = 0 if policy.hides(so_far) else policy.rounded(so_far)
+        n, died, before = policy.rounded(at_risk), max(0, shown - before), max(shown, before)
+        died = min(died, n)
+        lives *= 1 - died / n
+        variance += died / (n * (n - died)) if died < n else 0.0
+        low, high = _log_log(lives, variance)
+        rows.append(
+            (Value(group.group), Value(start + months), Value(n), *(Value(_figures(x, 3)) for x in (lives, low, high)))
+        )
+    return rows
+
+
+def _log_log(lives: float, variance: float) -> tuple[float, float]:
+    if not 0 < lives < 1:
+        return lives, lives
+    spread = 1.959963984540054 * math.sqrt(variance) / math.log(lives)
+    return lives ** math.exp(-spread), lives ** math.exp(spread)
+
+
+# -- Families and ancestry --------------------------------------------------------------------------------------------
+
+
+def families(estimate: Families, policy: Policy) -> Written:
+    """Families by gene, inheritance and tier; a group too small to show only counts among the rest."""
+    rows: list[tuple[Cell, ...]] = []
+    hidden = 0
+    for (gene, tier, inheritance), number in sorted(estimate.cells.items(), key=lambda cell: (cell[0][1], cell[0])):
+        if policy.hides(number) or not number:
+            hidden += 1
+        else:
+            rows.append((Value(gene), Value(inheritance), Value(f"tier {tier}"), Value(policy.rounded(number))))
+    looked = policy.rounded(estimate.families) if not policy.hides(estimate.families) else 0
+    notes = [f"Of about {looked:,} families." if looked else "Too few families to say how many."]
+    if hidden and policy.zeros_shown:
+        notes.append(f"{hidden:,} further group{'' if hidden == 1 else 's'}: too few families to show.")
+    return Table(("gene", "inheritance", "tier", "families"), tuple(rows)), notes
+
+
+def structure(estimate: Structure, policy: Policy) -> Written:
+    """People by ancestry and square of the grid: nobody's own place is shown."""
+    rows: list[tuple[Cell, ...]] = []
+    hidden = 0
+    for (ancestry, one, two), people in sorted(estimate.cells.items()):
+        if policy.hides(people) or not people:
+            hidden += 1
+        else:
+            rows.append((Value(ancestry), Value(one), Value(two), Value(policy.rounded(people))))
+    shares = ", ".join(f"{value:.3g}" for value in estimate.eigenvalues)
+    notes = [
+        f"{estimate.alleles:,} alleles; eigenvalues {shares}.",
+        "A square stands for the people in it; nobody's own place is shown.",
+    ]
+    if hidden and policy.zeros_shown:
+        notes.append(f"{hidden:,} further square{'' if hidden == 1 else 's'}: too few people to show.")
+    return Table(("ancestry", "pc1", "pc2", "people"), tuple(rows)), notes
+
+
+def _figures(x: float, figures: int) -> float:
+    return float(f"{x:.{figures}g}")

@@ -1,0 +1,150 @@
+"""The alleles that an analysis is about, the same ones in the same order at every site, whatever each of them lists.
+
+Sites list the variants that their people have. So a first round counts alleles, as `frequencies` does, and the pooled list is what
+every later round asks about. Where a site does not list an allele its people have none of it (absence means reference), or
+nothing is known of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nhsgen.disclosure import Policy, withhold
+from nhsgen.errors import BadStudy
+from nhsgen.results import FrequencyRow
+from nhsgen.statistics import Summary, frequencies, genotype_blocks
+from nhsgen.studies.site import SiteData
+from nhsgen.studies.sums import allele_counts
+from nhsgen.variants import VariantFilter
+
+__all__ = ["Alleles", "Listed", "listed"]
+
+Copies = npt.NDArray[np.uint8]
+_AT_ONCE = 256
+_MOST_BYTES = 2 << 30
+NOT_CALLED = 3
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The pooled list.
+
+    keys: in genome order; genes: "" where there is none; frequency: of ALT;
+    rarer: copies of the rarer allele; people: who were counted.
+    """
+
+    keys: tuple[str, ...]
+    genes: tuple[str, ...]
+    frequency: npt.NDArray[np.float64]
+    rarer: npt.NDArray[np.int64]
+    carriers: npt.NDArray[np.int64]
+    people: int
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> "Listed":
+        at = np.flatnonzero(rows)
+        return Listed(tuple(self.keys[i] for i in at), tuple(self.genes[i] for i in at), self.frequency[at], self.rarer[at],
+                      self.carriers[at], self.people)  # fmt: skip
+
+
+def listed(total: Summary) -> Listed:
+    """The list that the sites' counts add up to; alleles that nobody was called for are not on it."""
+    counted = frequencies.estimate(total)
+    rows: list[FrequencyRow] = [row for row in counted.rows if row.called]
+    alternate = np.array([row.alternate for row in rows], dtype=np.int64)
+    called = np.array([row.called for row in rows], dtype=np.int64)
+    return Listed(
+        tuple(row.variant for row in rows),
+        tuple(row.gene for row in rows),
+        alternate / np.maximum(called, 1),
+        np.minimum(alternate, called - alternate),
+        np.array([row.carriers for row in rows], dtype=np.int64),
+        counted.people,
+    )
+
+
+class Alleles:
+    """One site's genotypes at the alleles of a filter, for some of its people."""
+
+    def __init__(
+        self,
+        data: SiteData,
+        variants: VariantFilter,
+        samples: npt.NDArray[np.int64],
+        persons: pl.Series,
+        policy: Policy,
+    ) -> None:
+        """samples: numbers in the store, one a person. policy: the site's; where it does not let small counts be pooled, an allele that
+        too few people here carry is kept back, as if not called. BadStudy when the alleles are too many to hold in memory.
+        """
+        store = data.variants()
+        self.people = len(samples)
+        self._places: dict[str, int] = {}
+        rows = [np.zeros((0, genotype_blocks.words_for(len(samples))), dtype=np.uint64)]
+        for frame, words, sets in store.packed(variants):
+            rows.append(_chosen(words, frame["haploid_set"], sets, samples))
+            if sum(row.nbytes for row in rows) > _MOST_BYTES:
+                raise BadStudy(
+                    "reading the alleles of a study",
+                    f"they take more than {_MOST_BYTES >> 30} GB",
+                    "ask about fewer: a region, genes, a narrower frequency",
+                )
+            for key in frame["key"]:
+                self._places[key] = len(self._places)
+        self._words = np.concatenate(rows)
+        nobody_called = genotype_blocks.pack(np.full((1, len(samples)), NOT_CALLED, dtype=np.uint8))[0]
+        self._absent = np.zeros_like(nobody_called) if store.absence == "reference" else nobody_called
+        if not policy.pooled:
+            carriers = genotype_blocks.count(self._words, genotype_blocks.membership(np.ones(len(samples), dtype=bool)))
+            few = carriers[:, :2].sum(axis=1)
+            self._words[(few > 0) & (few < policy.least)] = nobody_called
+        counted = allele_counts(data, persons, variants)
+        self.summary = counted if policy.pooled else withhold(counted, policy)[0]
+
+    def words(self, keys: Sequence[str]) -> npt.NDArray[np.uint64]:
+        """These alleles packed, alleles x words, this site's people in order: two bits each, 3 where nothing is known. A man's one
+        copy on X counts as two: dosage compensation."""
+        rows = np.tile(self._absent, (len(keys), 1))
+        here = [(row, self._places[key]) for row, key in enumerate(keys) if key in self._places]
+        if here:
+            at, places = (np.array(column) for column in zip(*here, strict=True))
+            rows[at] = self._words[places]
+        return rows
+
+    def copies(self, keys: Sequence[str]) -> Copies:
+        """The same as alleles x people: 0, 1, 2, or 3."""
+        return genotype_blocks.copies(self.words(keys), self.people)
+
+    def blocks(self, keys: Sequence[str]) -> "Blocks":
+        """`copies`, some alleles at a time, as often as it is walked through."""
+        return Blocks(self, keys)
+
+
+def _chosen(
+    words: npt.NDArray[np.uint64],
+    sets: pl.Series,
+    haploid: Sequence[npt.NDArray[np.bool_]],
+    samples: npt.NDArray[np.int64],
+) -> npt.NDArray[np.uint64]:
+    """The rows of these people alone, the one copy of who is haploid there written as two."""
+    found = np.empty((len(words), genotype_blocks.words_for(len(samples))), dtype=np.uint64)
+    numbers = sets.fill_null(-1).to_numpy()
+    for number in np.unique(numbers):
+        rows = numbers == number
+        who = None if number < 0 else haploid[number][samples]
+        found[rows] = genotype_blocks.chosen(words[rows], samples, who)[:, : found.shape[1]]
+    return found
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """An iterable of copies that can be walked through again."""
+
+    alleles: Alleles
+    keys: Sequence[str]
+
+    def __iter__(self) -> Iterator[Copies]:
+        for start in range(0, len(self.keys), _AT_ONCE):
+            yield self.alleles.copies(self.keys[start : start + _AT_ONCE])

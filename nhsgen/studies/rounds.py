@@ -1,0 +1,110 @@
+"""Studies that ask each site more than once: every round is a sum over the sites, and what it says is what the next one asks.
+
+A site prepares once (who takes part, what is known of them, which alleles) and then answers every round from that; nothing but
+sums leaves it. The last state is turned into an estimate, which passes the disclosure gate like any other.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+from nhsgen.cohorts import NotBound
+from nhsgen.disclosure import Policy
+from nhsgen.errors import Tampered
+from nhsgen.progress import track
+from nhsgen.results import Estimate
+from nhsgen.settings import Settings
+from nhsgen.studies.question import Study
+from nhsgen.studies.site import SiteData, open_site
+from nhsgen.variants import VariantFilter
+from nhsgen.workspace import Site
+
+__all__ = ["Both", "Part", "Rounds", "ask_in_rounds"]
+
+State = Any  # of each method its own
+Ask = Callable[[State], Any]
+
+
+@dataclass(frozen=True)
+class Both:
+    """Two sums of one round."""
+
+    one: Any
+    two: Any
+
+    def __add__(self, other: "Both") -> "Both":
+        return Both(self.one + other.one, self.two + other.two)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a site is, once it is prepared: `ask` gives its sums at a state; notes are sentences for whoever reads the answer."""
+
+    ask: Ask
+    notes: tuple[str, ...] = ()
+    assembly: str = ""
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """prepare: at a site, under the site's own disclosure policy.
+
+    step: from a state and the total over sites to the next state, and whether that is the last.
+    """
+
+    prepare: Callable[[Study, SiteData, VariantFilter, Policy], Part]
+    start: Callable[[Study], State]
+    step: Callable[[Study, State, Any], tuple[State, bool]]
+    estimate: Callable[[Study, State], Estimate]
+    most: int = 60
+
+
+@dataclass(frozen=True)
+class Asked:
+    """estimate: None when nobody spoke. parts: by site, those who did; silent: why the others did not."""
+
+    estimate: Estimate | None
+    parts: Mapping[str, Part]
+    releases: Mapping[str, str]
+    silent: Mapping[str, str]
+
+
+def ask_in_rounds(
+    study: Study, rounds: Rounds, sites: Iterable[Site], settings: Settings, resolved: VariantFilter | None
+) -> Asked:
+    """Prepare every site, then ask all of them until the method has its answer."""
+    parts: dict[str, Part] = {}
+    releases: dict[str, str] = {}
+    silent: dict[str, str] = {}
+    with ExitStack() as open_sites:
+        for site in track(list(sites), "preparing"):
+            release = site.release()
+            if release is None:
+                silent[site.name] = "it has no release"
+                continue
+            try:
+                data = open_sites.enter_context(open_site(site, release, settings))
+                parts[site.name] = rounds.prepare(
+                    study, data, resolved or study.variants or VariantFilter(), site.policy
+                )
+                releases[site.name] = release.id
+            except NotBound as unbound:
+                silent[site.name] = f"its contract has no {unbound.word}"
+            except Tampered as broken:
+                silent[site.name] = f"it refuses to answer: {broken.found}"
+        if not parts:
+            return Asked(None, parts, releases, silent)
+        return Asked(rounds.estimate(study, _settled(study, rounds, parts)), parts, releases, silent)
+
+
+def _settled(study: Study, rounds: Rounds, parts: Mapping[str, Part]) -> State:
+    """Sites are asked and added in one order, so that the same question has the same last digit."""
+    state = rounds.start(study)
+    for _ in range(rounds.most):
+        state, done = rounds.step(study, state, reduce(add, [parts[name].ask(state) for name in sorted(parts)]))
+        if done:
+            break
+    return state

@@ -1,0 +1,95 @@
+"""How do people group by their genomes? Principal components of all sites' people together; only a grid of people leaves a site.
+
+Round 1 counts the alleles; then each round multiplies by the directions that the last total suggests (statistics/pca.py); the last
+one counts the people of each recorded ancestry in each square of a public grid.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nhsgen.cohorts import NotBound
+from nhsgen.disclosure import Policy
+from nhsgen.errors import NotFound
+from nhsgen.results import Structure
+from nhsgen.statistics import Summary, counts, pca
+from nhsgen.statistics.sums import Sums
+from nhsgen.studies.alleles import Alleles, Listed, listed
+from nhsgen.studies.design import first_samples
+from nhsgen.studies.question import Study
+from nhsgen.studies.rounds import Part, Rounds
+from nhsgen.studies.site import SiteData
+from nhsgen.variants import VariantFilter
+
+__all__ = ["STRUCTURE"]
+
+EDGES = np.linspace(-6.0, 6.0, 49)
+"""The public grid, in standard deviations of a component: squares of a quarter; who lies beyond counts at its edge."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Nothing known; then the alleles; then where the rounds stand; then the loadings."""
+
+    chosen: Listed | None = None
+    scale: pca.Scale | None = None
+    krylov: pca.Krylov | None = None
+    loadings: pca.Loadings | None = None
+    grid: Summary | None = None
+
+
+def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Policy) -> Part:
+    links = first_samples(data, data.people(study.cohort))
+    samples = links["number"].to_numpy()
+    alleles = Alleles(data, variants, samples, links["person_id"], policy)
+    try:
+        ancestry = data.groups(links["person_id"], ["ancestry"])["ancestry"].to_list()
+    except NotBound:
+        ancestry = [None] * len(links)
+
+    def ask(state: State) -> Summary | Sums:
+        if state.chosen is None or state.scale is None:
+            return alleles.summary
+        blocks = alleles.blocks(state.chosen.keys)
+        if state.loadings is None:
+            assert state.krylov is not None
+            return pca.summarise(blocks, state.scale, state.krylov.ask)
+        return pca.binned(np.clip(pca.project(blocks, state.loadings)[:, :2], -5.99, 5.99), ancestry, EDGES)
+
+    return Part(ask, assembly=str(data.variants().assembly))
+
+
+def _step(study: Study, state: State, total: Summary | Sums) -> tuple[State, bool]:
+    if isinstance(total, Sums):
+        assert state.krylov is not None
+        assert state.scale is not None
+        krylov, done = pca.step(state.krylov, total)
+        return replace(state, krylov=krylov, loadings=krylov.answer(state.scale) if done else None), False
+    if state.loadings is not None:
+        return replace(state, grid=total), True
+    every = listed(total)
+    common = np.minimum(every.frequency, 1 - every.frequency) >= study.options["min_af"]
+    on_autosomes = np.array([key.partition("-")[0] not in {"X", "Y", "MT"} for key in every.keys], dtype=bool)
+    chosen = every.only(common & on_autosomes)
+    if len(chosen.keys) < 2 * study.options["components"]:
+        raise NotFound(
+            "finding principal components",
+            f"only {len(chosen.keys)} alleles are common enough",
+            "ask for a lower min_af, or more variants",
+        )
+    p = chosen.frequency
+    scale = pca.Scale(2 * p, 1 / np.sqrt(2 * p * (1 - p)), np.full(len(p), ""), chosen.people)
+    krylov = pca.start(scale, components=study.options["components"], tolerance=1e-6)
+    return State(chosen, scale, krylov), False
+
+
+def _estimate(study: Study, state: State) -> Structure:
+    assert isinstance(state.grid, Summary)
+    assert state.loadings is not None
+    assert state.scale is not None
+    people = counts.estimate(state.grid, ["ancestry", "pc1", "pc2"])
+    cells = {(ancestry, float(one), float(two)): number for (ancestry, one, two), number in people.cells.items()}
+    return Structure(cells, tuple(state.loadings.eigenvalues.tolist()), state.scale.used)
+
+
+STRUCTURE = Rounds(_prepare, lambda _: State(), _step, _estimate)
