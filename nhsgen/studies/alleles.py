@@ -33,7 +33,7 @@ class Listed:
     """The pooled list.
 
     keys: in genome order; genes: "" where there is none; frequency: of ALT;
-    rarer: copies of the rarer allele; people: who were counted.
+    rarer: copies of the rarer allele; called: alleles whose kind is known; people: who were counted.
     """
 
     keys: tuple[str, ...]
@@ -41,12 +41,13 @@ class Listed:
     frequency: npt.NDArray[np.float64]
     rarer: npt.NDArray[np.int64]
     carriers: npt.NDArray[np.int64]
+    called: npt.NDArray[np.int64]
     people: int
 
     def only(self, rows: npt.NDArray[np.bool_]) -> "Listed":
         at = np.flatnonzero(rows)
         return Listed(tuple(self.keys[i] for i in at), tuple(self.genes[i] for i in at), self.frequency[at], self.rarer[at],
-                      self.carriers[at], self.people)  # fmt: skip
+                      self.carriers[at], self.called[at], self.people)  # fmt: skip
 
 
 def listed(total: Summary) -> Listed:
@@ -61,6 +62,7 @@ def listed(total: Summary) -> Listed:
         alternate / np.maximum(called, 1),
         np.minimum(alternate, called - alternate),
         np.array([row.carriers for row in rows], dtype=np.int64),
+        called,
         counted.people,
     )
 

@@ -1,10 +1,12 @@
-"""Which alleles go with a trait? A linear model for a measurement, in all sites' people together.
+"""Which alleles go with a trait? In all sites' people together: a linear model for measurements, a score test and approximate Firth
+for cases and controls.
 
-The sites count their alleles and say who takes part; then they are asked for the three sums of statistics/linear.py. Sites have
+The sites count their alleles and say who takes part; then they are asked for the sums of statistics/linear.py or binary.py. Sites have
 levels of their own unless the study says otherwise. Alleles with too few copies in all sites together are left out before anything
 is asked about them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,33 +14,30 @@ import numpy as np
 from nhsgen.disclosure import Policy
 from nhsgen.errors import NotFound
 from nhsgen.results import Association, AssociationRow
-from nhsgen.statistics import Summary, inflation, linear
+from nhsgen.statistics import Summary, binary, inflation, linear
 from nhsgen.statistics.sums import Sums
 from nhsgen.studies.alleles import Alleles, Listed, listed
 from nhsgen.studies.design import CASES, Design, design
+from nhsgen.studies.models import Linear, Logistic
 from nhsgen.studies.question import Study
 from nhsgen.studies.rounds import Both, Part, Rounds
 from nhsgen.studies.site import SiteData
 from nhsgen.variants import VariantFilter
 
-__all__ = ["ASSOCIATION"]
-
-
-FITS = 2
-"""Rounds in which the model without a genotype is fitted; see `linear.fitted`."""
+__all__ = ["ASSOCIATION", "attendance", "attended"]
 
 
 @dataclass(frozen=True)
 class State:
-    """What is known so far: the sites and the alleles, the scale, the model without a genotype, the answer."""
+    """The model of the traits; the sites and the alleles; then what the alleles' sums said, and for the strongest Firth's rounds."""
 
+    model: Linear | Logistic
     sites: tuple[str, ...] = ()
-    chosen: Listed | None = None
-    scale: linear.Scale | None = None
-    null: linear.Null | None = None
-    fits: int = 0
-    found: linear.Associations | None = None
     cases: int | None = None
+    chosen: Listed | None = None
+    found: linear.Associations | None = None
+    tested: binary.Tested | None = None
+    hits: binary.Hits | None = None
 
 
 def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Policy) -> Part:
@@ -47,19 +46,24 @@ def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Poli
 
     def ask(state: State) -> Both | Sums:
         if state.chosen is None:
-            return Both(alleles.summary, _attendance(data.site, who))
+            return Both(alleles.summary, attendance(data.site, who))
         here = linear.Design(np.arange(len(who.samples)), who.traits, who.covariates)
         here = here.at(state.sites.index(data.site), len(state.sites), study.options["site_effect"])
-        if state.scale is None:
-            return linear.moments(here)
-        if state.null is None or state.fits < FITS:
-            return linear.crossed(here, state.null or linear.Null.start(state.scale))
-        return linear.summarise(alleles.words(state.chosen.keys), linear.Site.of(here, state.null))
+        if not state.model.done:
+            return state.model.ask(here)
+        if isinstance(state.model, Linear):
+            return linear.summarise(alleles.words(state.chosen.keys), state.model.site(here))
+        assert state.model.null is not None
+        x, y, null = state.model.columns(here), who.traits[:, 0], state.model.null
+        if state.hits is None:
+            return binary.scores(alleles.words(state.chosen.keys), x, y, null, 2 * state.chosen.frequency)
+        hit = [state.chosen.keys[row] for row in state.hits.rows]
+        return binary.firth(alleles.words(hit), x, y, null, state.hits)
 
     return Part(ask, assembly=str(data.variants().assembly))
 
 
-def _attendance(site: str, who: Design) -> Summary:
+def attendance(site: str, who: Design) -> Summary:
     """How many take part here, and how many of them are cases."""
     cases = int(who.traits.sum()) if who.trait_names == (CASES,) else 0
     return Summary.from_rows(("people", "cases"), {site: [len(who.samples), cases]})
@@ -85,38 +89,52 @@ def _step(study: Study, state: State, total: Both | Sums) -> tuple[State, bool]:
             raise NotFound(
                 "looking for associations", "no allele has enough copies", "ask for other variants, or more people"
             )
-        return State(sites, chosen, cases=cases), False
-    if state.scale is None:
-        return replace(state, scale=linear.scale(total)), False
-    if state.null is None or state.fits < FITS:
-        null = linear.fitted(state.null or linear.Null.start(state.scale), total)
-        return replace(state, null=null, fits=state.fits + 1), False
-    return replace(state, found=linear.estimate(state.null, total)), True
+        return replace(state, sites=sites, cases=cases, chosen=chosen), False
+    if not state.model.done:
+        return replace(state, model=state.model.after(total)), False
+    assert state.model.null is not None
+    if isinstance(state.model, Linear):
+        return replace(state, found=linear.estimate(state.model.null, total)), True
+    if state.hits is None:
+        assert state.chosen is not None
+        tested = binary.estimate(total, state.model.null)
+        hits = binary.firth_start(tested, 2 * state.chosen.frequency, study.options["firth_below"])
+        return replace(state, tested=tested, hits=hits), binary.firth_done(hits)
+    hits = binary.firth_step(state.hits, total)
+    return replace(state, hits=hits), binary.firth_done(hits)
 
 
 def _estimate(study: Study, state: State) -> Association:
+    rows = [*_measured(study, state)] if isinstance(state.model, Linear) else [*_compared(state)]
+    tested = np.array([row.log10p for row in rows if not row.reason])
+    return Association(tuple(rows), max(row.people for row in rows), state.cases, inflation.genomic_inflation(tested))
+
+
+def _measured(study: Study, state: State) -> Iterator[AssociationRow]:
     assert state.chosen is not None
     assert state.found is not None
-    found, names = state.found, tuple(trait.name for trait in study.traits) or (CASES,)
-    rows = [
-        AssociationRow(
-            trait=name,
-            variant=key,
-            gene=state.chosen.genes[v],
-            people=int(found.people[v, t]),
-            copies=int(min(found.copies[v, t], found.alleles[v, t] - found.copies[v, t])),
-            frequency=float(found.copies[v, t] / max(1, found.alleles[v, t])),
-            beta=float(found.beta[v, t]),
-            se=float(found.se[v, t]),
-            log10p=float(found.log10_p[v, t]),
-            reason=linear.REASONS[found.reason[v, t]],
-        )
-        for t, name in enumerate(names)
-        for v, key in enumerate(state.chosen.keys)
-    ]
-    return Association(
-        tuple(rows), int(found.people.max()), state.cases, inflation.genomic_inflation(found.log10_p[found.reason == 0])
-    )
+    found = state.found
+    for t, trait in enumerate(study.traits):
+        for v, (key, gene) in enumerate(zip(state.chosen.keys, state.chosen.genes, strict=True)):
+            copies, alleles = int(found.copies[v, t]), int(found.alleles[v, t])
+            yield AssociationRow(
+                trait.name, key, gene, int(found.people[v, t]), min(copies, alleles - copies), copies / max(1, alleles),
+                float(found.beta[v, t]), float(found.se[v, t]), float(found.log10_p[v, t]), linear.REASONS[found.reason[v, t]],
+            )  # fmt: skip
 
 
-ASSOCIATION = Rounds(_prepare, lambda _: State(), _step, _estimate)
+def _compared(state: State) -> Iterator[AssociationRow]:
+    assert state.chosen is not None
+    assert state.tested is not None
+    found = state.tested if state.hits is None else binary.corrected(state.tested, state.hits)
+    for v, (key, gene) in enumerate(zip(state.chosen.keys, state.chosen.genes, strict=True)):
+        people, copies = int(found.people[v]), int(found.copies[v])
+        yield AssociationRow(
+            CASES, key, gene, people, min(copies, 2 * people - copies), copies / max(1, 2 * people),
+            float(found.beta[v]), float(found.se[v]), float(found.log10_p[v]), binary.REASONS[found.reason[v]],
+        )  # fmt: skip
+
+
+ASSOCIATION = Rounds(
+    _prepare, lambda study: State(Linear() if study.traits else Logistic()), _step, _estimate, most=120
+)
