@@ -46,18 +46,20 @@ def association(estimate: Association, policy: Policy) -> Written:
         key=lambda row: (bool(row.reason), -row.log10p if not row.reason else 0.0),
     )
     rare = len(estimate.rows) - len(shown)
-    short = len({row.variant for row in shown}) * policy.people_per_variant <= estimate.people
+    # The limit is taken from the rounded cohort: showing frequencies or not must not tell its exact size.
+    short = len({row.variant for row in shown}) * policy.people_per_variant <= policy.rounded(estimate.people)
     rows: list[tuple[Cell, ...]] = []
     for row in shown:
         chrom, pos, other, effect = row.variant.split("-", 3)
         told: list[Cell] = [NotRun(row.reason)] * 4
         if not row.reason:
-            told = [Value(_figures(x, 3)) for x in (row.beta, row.se, 10**-row.log10p, row.log10p)]
+            told = [_number(x, 3) for x in (row.beta, row.se, 10**-row.log10p, row.log10p)]
         frequency: Cell = Value(round(row.frequency, policy.af_decimals)) if short else Suppressed(_TOO_LONG)
         names = [Value(text) for text in (row.trait, row.variant, chrom)]
         rows.append((*names, Value(int(pos)), Value(effect), Value(other), Value(row.gene), Value(policy.rounded(row.people)),
                      frequency, *told, Value(row.reason)))  # fmt: skip
-    notes = [f"Genomic inflation (lambda) {estimate.inflation:.3f}."] if len(shown) >= FEWEST_FOR_LAMBDA else []
+    scan = len(shown) >= FEWEST_FOR_LAMBDA and math.isfinite(estimate.inflation)
+    notes = [f"Genomic inflation (lambda) {estimate.inflation:.3f}."] if scan else []
     if estimate.cases is not None:
         notes.append(f"About {policy.rounded(estimate.cases):,} cases of {policy.rounded(estimate.people):,} people.")
     if rare:
@@ -82,15 +84,13 @@ def gene_tests(estimate: GeneTests, policy: Policy) -> Written:
             hidden += 1
             continue
         tests = (row.burden_p, row.skat_p, row.skat_o_p, row.acat_o_p)
-        told: list[Cell] = [
-            NotRun(row.reason or "the test has no answer") if math.isnan(p) else Value(_figures(p, 2)) for p in tests
-        ]
+        told = [_number(p, 2, row.reason) for p in tests]
         carriers = Value(policy.rounded(row.carriers))
         rows.append((Value(row.trait), Value(row.gene), Value(row.variants), carriers, *told))
     notes = [f"Of about {policy.rounded(estimate.people):,} people."]
     if estimate.cases is not None:
         notes.append(f"About {policy.rounded(estimate.cases):,} of them are cases.")
-    if hidden:
+    if hidden and policy.zeros_shown:
         notes.append(f"{hidden:,} further gene{'' if hidden == 1 else 's'}: too few people to show.")
     return Table(
         ("trait", "gene", "variants", "carriers", "burden p", "SKAT p", "SKAT-O p", "ACAT-O p"), tuple(rows)
@@ -101,57 +101,74 @@ def _enough(people: int, cases: int | None, policy: Policy) -> None:
     """NotSafe when the people, the cases or the controls are too few for anything to be said."""
     groups = [people] if cases is None else [cases, people - cases]
     if any(not group or policy.hides(group) for group in groups):
-        raise NotSafe("releasing an association", policy.rule, "ask about more people, or ask more sites")
+        raise NotSafe("releasing an analysis", policy.rule, "ask about more people, or ask more sites")
 
 
 # -- Survival ---------------------------------------------------------------------------------------------------------
 
 
 def survival(estimate: Survival, policy: Policy) -> Written:
-    """Curves drawn from rounded counts: people at risk, and deaths so far, are rounded, and the curve follows from these."""
+    """Curves by group, and hazard ratios. A ratio is shown only where the groups it compares are, with deaths enough to show."""
     rows: list[tuple[Cell, ...]] = []
     for group in estimate.groups:
-        if not group.at_risk or not group.at_risk[0] or policy.hides(group.at_risk[0]):
+        if _told(group, policy):
+            rows += _curve(group, estimate.starts, policy)
+        else:
             rows.append((Value(group.group), Value(0), *[Suppressed(policy.rule)] * 4))
-            continue
-        rows += _curve(group, estimate.starts, estimate.months, policy)
-    notes = ["Curves are drawn from rounded numbers of people at risk and of deaths so far."]
-    if estimate.log_rank_p is not None:
+    notes = [
+        "The share alive is shown as so many of the group's people, rounded as people are; its interval is Peto's, from what is shown."
+    ]
+    told = {group.group for group in estimate.groups if _told(group, policy) and not policy.hides(sum(group.deaths))}
+    everybody = {group.group for group in estimate.groups}
+    if estimate.log_rank_p is not None and told == everybody:
         notes.append(f"Log-rank test, stratified by site: p {_figures(estimate.log_rank_p, 2):g}.")
-    shown = {group.group for group in estimate.groups if group.at_risk and not policy.hides(group.at_risk[0])}
     for hazard in estimate.hazards:
-        if hazard.reason or not all(
-            group in shown for group in hazard.term.split(" against ") if " against " in hazard.term
-        ):
-            notes.append(f"{hazard.term}: no hazard ratio ({hazard.reason or policy.rule}).")
+        compared = set(hazard.term.split(" against ")) if " against " in hazard.term else everybody
+        if hazard.reason or not compared <= told:
+            # Of a hidden group even the reason says something: that nobody in it died, say.
+            why = _NO_RATIO.get(hazard.reason, policy.rule) if compared <= told else policy.rule
+            notes.append(f"{hazard.term}: no hazard ratio, because {why}.")
             continue
-        ratio, low, high, p = (_figures(x, 2) for x in (hazard.ratio, hazard.low, hazard.high, hazard.p))
-        notes.append(f"{hazard.term}: hazard ratio {ratio:g} (95 % {low:g} to {high:g}), p {p:g}.")
+        ratio, low, high = (_figures(x, 3) for x in (hazard.ratio, hazard.low, hazard.high))
+        notes.append(f"{hazard.term}: hazard ratio {ratio:g} (95 % {low:g} to {high:g}), p {_figures(hazard.p, 2):g}.")
     return Table(("group", "time", "at risk", "survival", "low", "high"), tuple(rows)), notes
 
 
-def _curve(group: SurvivalGroup, starts: Sequence[int], months: int, policy: Policy) -> list[tuple[Cell, ...]]:
-    """Kaplan-Meier on rounded counts, with Greenwood's interval on the log-log scale; it ends where too few are left."""
-    rows: list[tuple[Cell, ...]] = [(Value(group.group), Value(starts[0]), Value(policy.rounded(group.at_risk[0])),
-                                     Value(1.0), Value(1.0), Value(1.0))]  # fmt: skip
-    lives, variance, before, so_far = 1.0, 0.0, 0, 0
+_NO_RATIO = {
+    "nobody": "nobody is left to compare",
+    "no deaths": "nobody died",
+    "constant": "within each site everybody is the same in it",
+    "collinear": "other terms say the same",
+    "monotone": "all who died are at one end of it",
+}
+
+
+def _told(group: SurvivalGroup, policy: Policy) -> bool:
+    return bool(group.at_risk and group.at_risk[0]) and not policy.hides(group.at_risk[0])
+
+
+def _curve(group: SurvivalGroup, starts: Sequence[int], policy: Policy) -> list[tuple[Cell, ...]]:
+    """Kaplan and Meier's curve when each step begins, until too few are at risk. The share alive stands for so many of the group's
+    people; where those who are not are too few to show, it is hidden."""
+    people = group.at_risk[0]
+    rows: list[tuple[Cell, ...]] = []
+    lives, shown = 1.0, 1.0
     for start, at_risk, deaths in zip(starts, group.at_risk, group.deaths, strict=True):
-        so_far += deaths
-        if policy.hides(at_risk) or not at_risk:
+        if not at_risk or policy.hides(at_risk):
             break
-        shown = 0 if policy.hides(so_far) else policy.rounded(so_far)
-        n, died, before = policy.rounded(at_risk), max(0, shown - before), max(shown, before)
-        died = min(died, n)
-        lives *= 1 - died / n
-        variance += died / (n * (n - died)) if died < n else 0.0
-        low, high = _log_log(lives, variance)
-        rows.append(
-            (Value(group.group), Value(start + months), Value(n), *(Value(_figures(x, 3)) for x in (lives, low, high)))
-        )
+        gone = round(people * (1.0 - lives))
+        told: list[Cell] = [Suppressed(policy.rule)] * 3
+        if not policy.hides(gone):
+            shown = min(shown, 1.0 - policy.rounded(gone) / policy.rounded(people))
+            low, high = _log_log(shown, (1.0 - shown) / (max(shown, 1e-9) * policy.rounded(at_risk)))
+            told = [Value(_figures(x, 3)) for x in (shown, low, high)]
+        rows.append((Value(group.group), Value(start), Value(policy.rounded(at_risk)), *told))
+        lives *= 1.0 - deaths / at_risk
     return rows
 
 
 def _log_log(lives: float, variance: float) -> tuple[float, float]:
+    """95 % limits, symmetrical about log(-log S); variance: of log S (Peto et al., Br J Cancer 1977: (1 - S) / (S n))."""
     if not 0 < lives < 1:
         return lives, lives
     spread = 1.959963984540054 * math.sqrt(variance) / math.log(lives)
@@ -166,7 +183,7 @@ def families(estimate: Families, policy: Policy) -> Written:
     rows: list[tuple[Cell, ...]] = []
     hidden = 0
     for (gene, tier, inheritance), number in sorted(estimate.cells.items(), key=lambda cell: (cell[0][1], cell[0])):
-        if policy.hides(number) or not number:
+        if policy.hides(number, estimate.families) or not number:
             hidden += 1
         else:
             rows.append((Value(gene), Value(inheritance), Value(f"tier {tier}"), Value(policy.rounded(number))))
@@ -178,7 +195,8 @@ def families(estimate: Families, policy: Policy) -> Written:
 
 
 def structure(estimate: Structure, policy: Policy) -> Written:
-    """People by ancestry and square of the grid: nobody's own place is shown."""
+    """People by ancestry and square of the grid: nobody's own place is shown. NotSafe when they are too few for eigenvalues."""
+    _enough(sum(estimate.cells.values()), None, policy)
     rows: list[tuple[Cell, ...]] = []
     hidden = 0
     for (ancestry, one, two), people in sorted(estimate.cells.items()):
@@ -194,6 +212,10 @@ def structure(estimate: Structure, policy: Policy) -> Written:
     if hidden and policy.zeros_shown:
         notes.append(f"{hidden:,} further square{'' if hidden == 1 else 's'}: too few people to show.")
     return Table(("ancestry", "pc1", "pc2", "people"), tuple(rows)), notes
+
+
+def _number(x: float, figures: int, reason: str = "") -> Cell:
+    return Value(_figures(x, figures)) if math.isfinite(x) else NotRun(reason or "the test has no answer")
 
 
 def _figures(x: float, figures: int) -> float:

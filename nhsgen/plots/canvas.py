@@ -199,7 +199,7 @@ def canvas(result: Released, rows: int, left_out: int) -> tuple[Figure, Axes]:
     """A page of one axes with room for so many rows; `left_out` are only counted."""
     figure = Picture(figsize=(8, 1.9 + 0.32 * max(rows, 2)), layout="constrained", dpi=110)
     axes = figure.add_subplot()
-    axes.set_title("\n".join([*wrap(result.title, 80), ""]), loc="left", fontsize=11, parse_math=False)
+    figure.suptitle("\n".join(wrap(result.title, 80)), x=0.01, ha="left", fontsize=11, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     if left_out:
         footnote(figure, f"{left_out} more in the table, with nothing to draw")

@@ -48,7 +48,8 @@ def kaplan_meier(result: Released) -> Figure:
 
 
 def _curve(axes: Axes, name: str, steps: Sequence[Mapping[str, Cell]], colour: str, dashes: str) -> None:
-    shown = [step for step in steps if math.isfinite(number(step["survival"]))]
+    known = [place for place, step in enumerate(steps) if math.isfinite(number(step["survival"]))]
+    shown = steps[: known[-1] + 1] if known else []  # what is hidden before the last number is a gap
     times, lives, lows, highs = (
         [number(step[column]) for step in shown] for column in ("time", "survival", "low", "high")
     )

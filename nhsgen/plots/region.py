@@ -57,7 +57,7 @@ def regional(
 
     note = f"No r² with {names[top]} is released." if ld and not linked else scan.note
     heights = (3, 1) if genes is not None else (1,)
-    figure = page(f"{result.title}: {place}", 8, 1.4 + 3 * sum(heights) / heights[0] * 1.1, note)
+    figure = page(f"{result.title} At {place}", 8, 1.4 + 3 * sum(heights) / heights[0] * 1.1, note)
     panels = figure.subplots(len(heights), squeeze=False, height_ratios=heights, sharex=True)[:, 0]
     axes = panels[0]
     unknown = np.isnan(r2)

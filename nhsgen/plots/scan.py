@@ -60,7 +60,7 @@ def read(result: Released, trait: str | None = None, region: Region | None = Non
 
 @drawn_by("gwas")
 def manhattan(result: Released) -> Figure:
-    """-log10 p along the genome, a panel a trait; lines at 5e-8 and 1e-5, and the gene at each peak."""
+    """-log10 p along the genome, a panel a trait; lines at 5e-8 and 1e-5 (of a short scan at 0.05 / alleles), and the gene at each peak."""
     traits = list(dict.fromkeys(texts(result, "trait"))) if "trait" in result.table.columns else []
     scans = [read(result, trait) for trait in traits[:MOST_TRAITS]] or [read(result)]
     notes = [scan.note for scan in scans if scan.note]
@@ -167,14 +167,18 @@ def _panel(axes: Axes, scan: Scan, starts: dict[str, float], result: Released, *
     x = scan.pos + np.array([starts[name] for name in scan.chroms])[scan.code]
     order = {name: place for place, name in enumerate(starts)}
     odd = np.array([order[name] % 2 for name in scan.chroms], np.int64)[scan.code]
-    highest = max(float(scan.height.max(initial=0.0)), -np.log10(GENOME_WIDE))
+    highest = max(float(scan.height.max(initial=0.0)), -np.log10(_line(scan)))
     kept = _one_a_spot(x, scan.height, starts[""], highest)
     for parity, colour in enumerate((BLUE, SKY)):
         chosen = kept[odd[kept] == parity]
         axes.plot(x[chosen], scan.height[chosen], ".", color=colour, markersize=3.5, markeredgewidth=0, rasterized=True)
-    for p, colour, style, outer in ((GENOME_WIDE, "black", "--", True), (SUGGESTIVE, GREY, ":", False)):
+    lines = [
+        (_line(scan), "black", "--", True),
+        *([(SUGGESTIVE, GREY, ":", False)] if _line(scan) < SUGGESTIVE else []),
+    ]
+    for p, colour, style, outer in lines:
         axes.axhline(-np.log10(p), color=colour, linewidth=0.9, linestyle=style, zorder=0)
-        told, place = f"{p:.0e}".replace("e-0", "e-"), (1.003, -np.log10(p))
+        told, place = f"{p:.1g}".replace("e-0", "e-"), (1.003, -np.log10(p))
         axes.annotate(
             told, place, xycoords=("axes fraction", "data"), va="bottom" if outer != down else "top", fontsize=7
         )
@@ -183,6 +187,11 @@ def _panel(axes: Axes, scan: Scan, starts: dict[str, float], result: Released, *
     axes.set_ylim(*((1.22 * highest, 0) if down else (0, 1.22 * highest)))
     axes.set_ylabel("$-$log$_{10}$ p")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _line(scan: Scan) -> float:
+    """The p below which an allele stands out: Bonferroni's for all that were tested, and no lower than a genome's million tests ask."""
+    return max(GENOME_WIDE, 0.05 / len(scan.height)) if len(scan.height) else GENOME_WIDE
 
 
 def _one_a_spot(x: Floats, y: Floats, width: float, height: float) -> Ints:
@@ -194,8 +203,8 @@ def _one_a_spot(x: Floats, y: Floats, width: float, height: float) -> Ints:
 
 
 def _name_peaks(axes: Axes, scan: Scan, x: Floats, width: float, result: Released, *, down: bool) -> None:
-    """The gene (or else the variant) at each peak beyond the genome-wide line: the highest first, then those not too near it."""
-    there = np.flatnonzero(scan.height > -np.log10(GENOME_WIDE))
+    """The gene (or else the variant) at each peak beyond the line: the highest first, then those not too near it."""
+    there = np.flatnonzero(scan.height > -np.log10(_line(scan)))
     for _ in range(MOST_PEAKS):
         if not len(there):
             return

@@ -11,11 +11,13 @@ where cases are few (the recipe of REGENIE: Mbatchou et al., Nature Genetics 202
 X has the intercept first. Somebody who was not called has the mean of all others.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 from scipy.special import expit, log_ndtr
 
 from nhsgen.errors import BadInput
@@ -43,7 +45,8 @@ Bools = npt.NDArray[np.bool_]
 REASONS = ("", "monomorphic", "collinear with the covariates", "Firth's estimate did not settle")
 MONOMORPHIC, COLLINEAR, UNSETTLED = 1, 2, 3
 
-_AT_ONCE = 256
+_AT_ONCE = 64
+_ONE, _LOW = np.uint64(1), np.uint64(0x5555555555555555)
 _SMALL = 1e-9
 _SETTLED = 1e-11
 _LONGEST_STEP = 5.0
@@ -147,20 +150,24 @@ class Tested:
 
 def scores(words: Words, x: Floats, y: Floats, null: Null, mean: Floats) -> Sums:
     """A site's part: u: V; gwg: V; gwx: V x K; called, copies: V. words: alleles x people packed; mean: V, copies a person in all sites."""
-    variants, columns = len(words), x.shape[1]
-    found = {"u": np.zeros(variants), "gwg": np.zeros(variants), "gwx": np.zeros((variants, columns)),
-             "called": np.zeros(variants), "copies": np.zeros(variants)}  # fmt: skip
     p = expit(x @ null.beta)
     w, slope = p * (1.0 - p), y - p
-    weighted = x * w[:, None]
+    size = 1 + x.shape[1]
+    columns = blocks.widened(np.column_stack([slope, x * w[:, None], w]))
+    twos, missing = (words >> _ONE) & ~words & _LOW, (words >> _ONE) & words & _LOW
     counted = blocks.count(words, blocks.membership(np.ones(len(y), dtype=bool)))
-    found["called"][:] = len(y) - counted[:, 2]
-    found["copies"][:] = counted[:, 0] + 2 * counted[:, 1]
-    for rows, g in _decoded(words, len(y), mean):
-        found["u"][rows] = g @ slope
-        found["gwx"][rows] = g @ weighted
-        found["gwg"][rows] = (g * g) @ w
-    return Sums(found)
+    carriers = counted[:, 0] + counted[:, 1]
+    copies = blocks.products(words, columns, carriers)
+    squares = blocks.products(twos, blocks.widened(w[:, None]), counted[:, 1])[:, 0]
+    uncalled = np.flatnonzero(counted[:, 2])
+    left = np.tile(columns.sum(axis=0), (len(words), 1))
+    left[uncalled] -= blocks.products(missing[uncalled], columns, counted[uncalled, 2])
+    centred = copies - mean[:, None] * left
+    # Of g less its mean: w g^2 = w (copies^2 - 2 mean copies + mean^2), and copies^2 is copies, and 2 more where there are two.
+    gwg = copies[:, size] + 2.0 * squares - mean * (copies[:, size] + centred[:, size])
+    return Sums.of(
+        u=centred[:, 0], gwg=gwg, gwx=centred[:, 1:size], called=len(y) - counted[:, 2], copies=carriers + counted[:, 1]
+    )
 
 
 def _decoded(words: Words, people: int, mean: Floats) -> Iterator[tuple[slice, Floats]]:
@@ -235,36 +242,64 @@ def firth(words: Words, x: Floats, y: Floats, null: Null, hits: Hits) -> Sums:
     words: of the hits' rows alone. g is made orthogonal to X by the likelihood's weights; p has the offset of Firth's model without
     a genotype.
     """
+    found = np.zeros((len(hits.rows), 4))
+    waiting = np.flatnonzero(~hits.settled)
     offset = x @ null.firth
-    slope, information, third, likelihood = (np.zeros(len(hits.rows)) for _ in range(4))
-    for rows, g in _decoded(words, len(y), hits.mean):
-        clean = g - hits.null_x[rows] @ x.T
-        linear = offset + hits.beta[rows, None] * clean
-        p = expit(linear)
-        w = p * (1.0 - p)
-        slope[rows] = (clean * (y - p)).sum(axis=1)
-        information[rows] = (w * clean**2).sum(axis=1)
-        third[rows] = (w * clean**3 * (0.5 - p)).sum(axis=1)
-        likelihood[rows] = (y * linear - np.logaddexp(0.0, linear)).sum(axis=1)
-    return Sums.of(slope=slope, information=information, third=third, likelihood=likelihood)
+    for rows, g in _decoded(words[waiting], len(y), hits.mean[waiting]):
+        at = waiting[rows]
+        _add_up(g, np.ascontiguousarray(x), y, offset, hits.null_x[at], hits.beta[at], at, found)
+    return Sums.of(slope=found[:, 0], information=found[:, 1], third=found[:, 2], likelihood=found[:, 3])
+
+
+@njit(cache=True, nogil=True)
+def _add_up(
+    g: Floats,
+    x: Floats,
+    y: Floats,
+    offset: Floats,
+    null_x: Floats,
+    beta: Floats,
+    at: npt.NDArray[np.int64],
+    found: Floats,
+) -> None:
+    for row in range(len(at)):
+        slope, information, third, likelihood = 0.0, 0.0, 0.0, 0.0
+        for who in range(len(y)):
+            clean = g[row, who]
+            for k in range(x.shape[1]):
+                clean -= null_x[row, k] * x[who, k]
+            eta = offset[who] + beta[row] * clean
+            part = math.exp(-abs(eta))
+            p = 1.0 / (1.0 + part) if eta >= 0 else part / (1.0 + part)
+            w = p * (1.0 - p)
+            slope += clean * (y[who] - p)
+            information += w * clean * clean
+            third += w * clean * clean * clean * (0.5 - p)
+            likelihood += y[who] * eta - max(eta, 0.0) - math.log1p(part)
+        found[at[row], 0], found[at[row], 1] = slope, information
+        found[at[row], 2], found[at[row], 3] = third, likelihood
 
 
 def firth_step(hits: Hits, total: Sums) -> Hits:
     """Newton's next point of the penalised likelihood (Firth, Biometrika 1993); a step that makes it smaller is halved."""
     information = np.maximum(total["information"], 1e-300)
     penalised = total["likelihood"] + 0.5 * np.log(information)
-    first = hits.steps == 0
-    better = first | (penalised >= hits.penalised - 1e-9 * np.abs(hits.penalised)) | hits.settled
+    first, waiting = hits.steps == 0, ~hits.settled
+    better = waiting & (first | (penalised >= hits.penalised - 1e-9 * np.abs(hits.penalised)))
     best = np.where(better, hits.beta, hits.best)
     slope = total["slope"] + total["third"] / information
     move = np.clip(slope / information, -_LONGEST_STEP, _LONGEST_STEP)
     settled = hits.settled | (better & (np.abs(move) * np.sqrt(information) < 1e-7))
-    beta = np.where(settled, best, np.where(better, hits.beta + move, (hits.beta + hits.best) / 2))
-    kept = np.where(better, penalised, hits.penalised)
     return replace(
-        hits, beta=beta, best=best, information=np.where(better, information, hits.information), penalised=kept,
-        start=penalised if first else hits.start, settled=settled, steps=hits.steps + 1,
-    )  # fmt: skip
+        hits,
+        beta=np.where(settled, best, np.where(better, hits.beta + move, (hits.beta + hits.best) / 2)),
+        best=best,
+        information=np.where(better, information, hits.information),
+        penalised=np.where(better, penalised, hits.penalised),
+        start=penalised if first else hits.start,
+        settled=settled,
+        steps=hits.steps + 1,
+    )
 
 
 def firth_done(hits: Hits) -> bool:

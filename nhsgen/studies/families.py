@@ -25,18 +25,21 @@ def summarise_families(study: Study, data: SiteData, variants: VariantFilter) ->
 
 
 def candidates(study: Study, data: SiteData, variants: VariantFilter) -> tuple[pedigrees.Pedigree, pl.DataFrame]:
-    """The families looked at, and their tiered candidates: rows about families, for inside a site only."""
+    """The families looked at, and their tiered candidates (`key`, and `with` of a pair): rows about families, for inside a site only."""
     links = first_samples(data, data.people(everyone()))
     samples = links["person_id"].cast(pl.String).to_list()
     pedigree = pedigrees.Pedigree.from_rows(_families(study, data, set(samples)))
     store = data.variants()
     frames, states = [], []
     for listed, piece in store.genotypes(variants):
-        frames.append(listed.select("chrom", "pos", "gene", "impact", "af", "filter", "clinvar"))
+        frames.append(listed.select("key", "chrom", "pos", "gene", "impact", "af", "filter", "clinvar"))
         states.append(np.where(piece & HALF, MISSING, piece)[:, links["number"].to_numpy()])
     alleles, copies = pl.concat(frames), np.concatenate(states)
     rows = pedigrees.candidates(copies, trios.places(alleles, store.assembly), pedigree, samples, alleles["gene"])
-    return pedigree, tiering.tier(rows, alleles, _panel(variants))
+    tiered = tiering.tier(rows, alleles, _panel(variants))
+    return pedigree, tiered.with_columns(
+        alleles["key"].gather(tiered["variant"]).alias("key"), alleles["key"].gather(tiered["partner"]).alias("with")
+    )
 
 
 def _families(study: Study, data: SiteData, sequenced: set[str]) -> pl.DataFrame:

@@ -115,6 +115,7 @@ METHODS: Mapping[str, Method] = {
         options={
             "components": Option(4, "how many principal components are found; the first two are drawn", low=2, high=20),
             "min_af": Option(0.05, "only alleles at least this common in all sites together", low=0.01, high=0.5),
+            "max_r2": Option(0.2, "of two linked alleles (r2 above it) one is left out; 1 keeps all", low=0.01, high=1.0),
         },
     ),
 }  # fmt: skip

@@ -92,7 +92,9 @@ def _followed(study: Study, data: SiteData, variants: VariantFilter) -> pl.DataF
 
 
 def _grid(study: Study) -> Grid:
-    return Grid.every(study.options["months"] * DAYS_A_MONTH, until=study.options["years"] * 365.25)
+    """A step more than was asked for: what is known at the end is how the step after it begins."""
+    width = study.options["months"] * DAYS_A_MONTH
+    return Grid.every(width, until=study.options["years"] * 365.25 + width)
 
 
 def _compared(groups: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ plink2 reads a .pgen and writes text; ours reads mapped words and writes Parquet
 
 import os
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,11 @@ import numpy.typing as npt
 import polars as pl
 
 from nhsgen.settings import Settings
+from nhsgen.statistics import binary, linear
+from nhsgen.statistics import genotype_blocks as blocks
 from nhsgen.statistics.genotype_blocks import pack, words_for
 from nhsgen.statistics.linear import Associations, Design, scan
+from nhsgen.statistics.sums import total
 from tests.benchmarks import _peers as peers
 from tests.benchmarks._measures import HEAD, Peer, Row, compared, printed, timed
 
@@ -32,6 +36,8 @@ SETTINGS = Settings(threads=2)
 COVARIATES = 10
 COMPLETE, WITH_MISSING = 0.4, 0.1
 """How many times plink2's seconds a linear scan may take, when all is called and when 1 in 100 calls is missing."""
+BINARY, APART = 0.1, 1.3
+"""plink2's seconds for cases and controls; and one site's for the same people at three."""
 GROWTH = 1.3
 """How much worse than linear in people times variants."""
 _SIX_DIGITS = 2e-5
@@ -113,7 +119,57 @@ def _growing(plan: Plan, folder: Path) -> list[Row]:
     return [Row(work, seconds[1], f"linear from {plan.people:,}", linear, seconds[1] / linear, GROWTH)]
 
 
-WORKS: tuple[Callable[[Plan, Path], list[Row]], ...] = (_linear, _growing)
+def _binary(plan: Plan, folder: Path) -> list[Row]:
+    """Cases and controls, one in ten a case: the score test, and approximate Firth where its p is below 0.01."""
+    genotypes = _genotypes(plan.people, plan.variants, 0.0, folder / "binary", beside=True)
+    design = _design(plan.people, 1)
+    ill = (np.random.default_rng(8).random(plan.people) < 0.1).astype(np.float64)[:, np.newaxis]
+    ours = partial(_binary_seconds, genotypes, Design(design.people, ill, design.covariates), folder / "binary.parquet")
+    ours()
+    coded = Design(design.people, ill + 1, design.covariates)  # plink2 knows controls as 1, cases as 2
+    theirs = partial(_plink2_seconds, genotypes, coded, "firth-fallback") if _beside() else None
+    work = "cases and controls, score test + approximate Firth"
+    return compared(work, ours, [Peer("plink2 --glm firth-fallback", theirs, BINARY, 1)], plan.turns)
+
+
+def _apart(plan: Plan, folder: Path) -> list[Row]:
+    """The same people at three sites, each asked for its sums in turn on one core, against one site with everybody."""
+    genotypes = _genotypes(plan.people, plan.variants, 0.0, folder / "apart")
+    design = _design(plan.people, 1)
+    thirds = [
+        slice(0, plan.people // 6),
+        slice(plan.people // 6, plan.people // 2),
+        slice(plan.people // 2, plan.people),
+    ]
+    words = genotypes.read()(0, plan.variants)
+    sites = [
+        (
+            np.ascontiguousarray(blocks.chosen(words, design.people[s])),
+            Design(np.arange(s.stop - s.start), design.phenotypes[s], design.covariates[s]),
+        )
+        for s in thirds
+    ]
+    pooled, apart = partial(_rounds_seconds, [(words, design)]), partial(_rounds_seconds, sites)
+    for each in (pooled, apart):
+        each()
+    together = median(pooled() for _ in range(plan.turns))
+    seconds = median(apart() for _ in range(plan.turns))
+    work = "linear, three sites held apart"
+    return [Row(work, seconds, "the same people at one site", together, seconds / together, APART)]
+
+
+def _genes(plan: Plan, folder: Path) -> list[Row]:
+    """SKAT-O with burden, SKAT and ACAT-O of every gene of a genome, five covariates: seconds and memory of a process of its own."""
+    genes = plan.variants
+    code = f"from tests.benchmarks._rare import skat_o_genes as s; m = s({plan.people}, {genes}); print(m.seconds, m.peak_mb)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    seconds, peak = map(float, said.split())
+    work = f"SKAT-O, {genes:,} genes, {plan.people:,} people"
+    return [Row(work, seconds, "60 s", 60.0, seconds / 60.0, 1.0),
+            Row(f"memory: {work}", peak, "2 GiB", 2048.0, peak / 2048.0, 1.0, "MB")]  # fmt: skip
+
+
+WORKS: tuple[Callable[[Plan, Path], list[Row]], ...] = (_linear, _growing, _binary, _apart, _genes)
 
 
 # -- What is scanned ----------------------------------------------------------------------------------------------------
@@ -159,6 +215,44 @@ def _scan_seconds(genotypes: Genotypes, design: Design, out: Path) -> float:
     return timed(work)[1]
 
 
+def _binary_seconds(genotypes: Genotypes, design: Design, out: Path) -> float:
+    def work() -> None:
+        words = genotypes.read()(0, genotypes.variants)
+        x, y = np.column_stack([np.ones(genotypes.people), design.covariates]), design.phenotypes[:, 0]
+        null = binary.Null.start(x.shape[1])
+        while not null.done:
+            null = binary.null_step(null, binary.null_sums(x, y, null))
+        counted = blocks.count(words, blocks.membership(np.ones(len(y), dtype=bool)))
+        mean = (counted[:, 0] + 2 * counted[:, 1]) / np.maximum(1, len(y) - counted[:, 2])
+        tested = binary.estimate(binary.scores(words, x, y, null, mean), null)
+        hits = binary.firth_start(tested, mean, 0.01)
+        chosen = words[hits.rows]
+        while not binary.firth_done(hits):
+            hits = binary.firth_step(hits, binary.firth(chosen, x, y, null, hits))
+        found = binary.corrected(tested, hits)
+        table = {name: getattr(found, name) for name in ("beta", "se", "chi_square", "log10_p", "people", "copies")}
+        pl.DataFrame(table).write_parquet(out, compression="lz4", statistics=False)
+
+    return timed(work)[1]
+
+
+def _rounds_seconds(sites: Sequence[tuple[npt.NDArray[np.uint64], Design]]) -> float:
+    """All rounds of a linear scan, the sites asked one after the other."""
+
+    def work() -> None:
+        designs = [design for _, design in sites]
+        scale = linear.scale(total(map(linear.moments, designs)))
+        null = linear.Null.start(scale)
+        for _ in range(2):
+            null = linear.fitted(null, total(linear.crossed(design, null) for design in designs))
+        parts = [(words, linear.Site.of(design, null)) for words, design in sites]
+        for start in range(0, len(sites[0][0]), linear.CHUNK):
+            sums = [linear.summarise(words[start : start + linear.CHUNK], part) for words, part in parts]
+            linear.estimate(null, total(sums))
+
+    return timed(work)[1]
+
+
 def _beside() -> bool:
     return peers.has("plink2") and peers.has("pgenlib")
 
@@ -176,7 +270,7 @@ def _write_pgen(copies: npt.NDArray[np.int8], prefix: Path) -> None:
     prefix.with_suffix(".psam").write_text("\n".join(["#IID", *(f"p{n}" for n in range(people))]) + "\n")
 
 
-def _plink2_seconds(genotypes: Genotypes, design: Design) -> float:
+def _plink2_seconds(genotypes: Genotypes, design: Design, *more: str) -> float:
     pgen = genotypes.pgen
     assert pgen is not None  # who has plink2 has it
     for kind, columns in (("phenotypes", design.phenotypes), ("covariates", design.covariates)):
@@ -185,7 +279,7 @@ def _plink2_seconds(genotypes: Genotypes, design: Design) -> float:
         names.hstack(table).write_csv(pgen.with_suffix(f".{kind}"), separator="\t")
     command: list[str | Path] = [
         "plink2", "--pfile", pgen, "--pheno", pgen.with_suffix(".phenotypes"), "--covar", pgen.with_suffix(".covariates"),
-        "--glm", "omit-ref", "hide-covar", "--threads", peers.THREADS, "--out", pgen,
+        "--glm", "omit-ref", "hide-covar", *more, "--threads", peers.THREADS, "--out", pgen,
     ]  # fmt: skip
     return timed(lambda: subprocess.run(command, capture_output=True, check=True))[1]
 
