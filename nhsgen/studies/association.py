@@ -1,12 +1,12 @@
 """Which alleles go with a trait? In all sites' people together: a linear model for measurements, a score test and approximate Firth
 for cases and controls.
 
-The sites count their alleles and say who takes part; then they are asked for the sums of statistics/linear.py or binary.py. Sites have
-levels of their own unless the study says otherwise. Alleles with too few copies in all sites together are left out before anything
-is asked about them.
+The sites count their alleles and say who takes part; then they are asked for the sums of statistics/linear.py, or of
+logistic.py and firth.py. Sites have levels of their own unless the study says otherwise. Alleles with too few copies in all sites
+together are left out before anything is asked about them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +14,8 @@ import numpy as np
 from nhsgen.disclosure import Policy
 from nhsgen.errors import NotFound
 from nhsgen.results import Association, AssociationRow
-from nhsgen.statistics import Summary, binary, inflation, linear
-from nhsgen.statistics.sums import Sums
+from nhsgen.statistics import Summary, firth, inflation, linear, logistic
+from nhsgen.statistics.sums import Floats, Sums
 from nhsgen.studies.alleles import Alleles, Listed, listed
 from nhsgen.studies.design import CASES, Design, design
 from nhsgen.studies.models import Linear, Logistic
@@ -36,8 +36,8 @@ class State:
     cases: int | None = None
     chosen: Listed | None = None
     found: linear.Associations | None = None
-    tested: binary.Tested | None = None
-    hits: binary.Hits | None = None
+    scores: logistic.Scores | None = None
+    hits: firth.Approximate | None = None
 
 
 def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Policy) -> Part:
@@ -54,13 +54,27 @@ def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Poli
         if isinstance(state.model, Linear):
             return linear.summarise(alleles.words(state.chosen.keys), state.model.site(here))
         assert state.model.null is not None
-        x, y, null = state.model.columns(here), who.traits[:, 0], state.model.null
+        people = state.model.people(here)
         if state.hits is None:
-            return binary.scores(alleles.words(state.chosen.keys), x, y, null, 2 * state.chosen.frequency)
-        hit = [state.chosen.keys[row] for row in state.hits.rows]
-        return binary.firth(alleles.words(hit), x, y, null, state.hits)
+            blocks = alleles.blocks(state.chosen.keys)
+            return _stacked([logistic.score_sums(block, people, state.model.null) for block in blocks])
+        return firth.summarise(_genotypes(state, alleles, people), people, state.hits)
 
     return Part(ask, assembly=str(data.variants().assembly))
+
+
+def _stacked(parts: Sequence[Sums]) -> Sums:
+    """The sums of some alleles after those of others."""
+    return Sums({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
+
+
+def _genotypes(state: State, alleles: Alleles, people: logistic.People) -> Floats:
+    """What covariates leave of the hits' genotypes, hits x people."""
+    assert state.chosen is not None
+    assert state.hits is not None
+    hits = state.hits.hits
+    copies = alleles.copies([state.chosen.keys[row] for row in hits.variant])
+    return logistic.adjusted(copies, people, replace(hits, variant=np.arange(len(hits.variant))))
 
 
 def attendance(site: str, who: Design) -> Summary:
@@ -96,12 +110,12 @@ def _step(study: Study, state: State, total: Both | Sums) -> tuple[State, bool]:
     if isinstance(state.model, Linear):
         return replace(state, found=linear.estimate(state.model.null, total)), True
     if state.hits is None:
-        assert state.chosen is not None
-        tested = binary.estimate(total, state.model.null)
-        hits = binary.firth_start(tested, 2 * state.chosen.frequency, study.options["firth_below"])
-        return replace(state, tested=tested, hits=hits), binary.firth_done(hits)
-    hits = binary.firth_step(state.hits, total)
-    return replace(state, hits=hits), binary.firth_done(hits)
+        assert state.model.penalised is not None
+        scores = logistic.estimate(state.model.null, total)
+        hits = firth.approximate(scores.hits(study.options["firth_below"]), state.model.penalised)
+        return replace(state, scores=scores, hits=hits), not hits.going.size
+    hits, done = firth.step(state.hits, total)
+    return replace(state, hits=hits), done
 
 
 def _estimate(study: Study, state: State) -> Association:
@@ -125,13 +139,15 @@ def _measured(study: Study, state: State) -> Iterator[AssociationRow]:
 
 def _compared(state: State) -> Iterator[AssociationRow]:
     assert state.chosen is not None
-    assert state.tested is not None
-    found = state.tested if state.hits is None else binary.corrected(state.tested, state.hits)
+    assert state.scores is not None
+    assert state.hits is not None
+    found = state.scores.replaced(state.hits.hits, state.hits.effects())
+    effects = found.effects
     for v, (key, gene) in enumerate(zip(state.chosen.keys, state.chosen.genes, strict=True)):
-        people, copies = int(found.people[v]), int(found.copies[v])
+        people, copies = int(found.people[v, 0]), int(found.copies[v, 0])
         yield AssociationRow(
-            CASES, key, gene, people, min(copies, 2 * people - copies), copies / max(1, 2 * people),
-            float(found.beta[v]), float(found.se[v]), float(found.log10_p[v]), binary.REASONS[found.reason[v]],
+            CASES, key, gene, people, min(copies, 2 * people - copies), copies / max(1, 2 * people), float(effects.beta[v, 0]),
+            float(effects.se[v, 0]), float(effects.log10_p[v, 0]), logistic.REASONS[effects.reason[v, 0]],
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from nhsgen.statistics import binary, linear
+from nhsgen.statistics import linear, logistic
 from nhsgen.statistics.sums import Floats, Sums
 
 __all__ = ["Linear", "Logistic", "Scores"]
@@ -71,37 +71,49 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Logistic:
-    """The model of cases and controls, as far as it is known; covariates are brought to one scale first."""
+    """The model of cases and controls, as far as it is known: first the likelihood's, then Firth's, the offset of his estimates."""
 
-    scale: linear.Scale | None = None
-    null: binary.Null | None = None
+    scale: logistic.Scale | None = None
+    fits: logistic.Fits | None = None
+    null: logistic.Null | None = None
+    penalised: logistic.Null | None = None
 
     @property
     def done(self) -> bool:
-        return self.null is not None and self.null.done
+        return self.penalised is not None
 
     def ask(self, here: linear.Design) -> Sums:
         """A site's part of the next round."""
-        if self.scale is None or self.null is None:
-            return linear.moments(here)
-        return binary.null_sums(self.columns(here), here.phenotypes[:, 0], self.null)
+        if self.scale is None or self.fits is None:
+            return logistic.moments(_people(here))
+        return logistic.summarise(self.people(here), self.fits)
 
     def after(self, total: Sums) -> "Logistic":
         """What is known after the round."""
-        if self.scale is None or self.null is None:
-            return Logistic(linear.scale(total), binary.Null.start(len(total["people"])))
-        return replace(self, null=binary.null_step(self.null, total))
+        if self.scale is None or self.fits is None:
+            scale = logistic.Scale.of(total)
+            return Logistic(scale, logistic.start(1, len(scale.mean)))
+        fits, done = logistic.step(self.fits, total)
+        if not done:
+            return replace(self, fits=fits)
+        if self.null is None:
+            return replace(
+                self, null=logistic.Null.of(fits), fits=logistic.start(1, len(self.scale.mean), penalised=True)
+            )
+        return replace(self, penalised=logistic.Null.of(fits))
 
-    def columns(self, here: linear.Design) -> Floats:
-        """The intercept and the scaled covariates of a site's people."""
+    def people(self, here: linear.Design) -> logistic.People:
+        """A site's people, their covariates on the scale of all sites."""
         assert self.scale is not None
-        size = here.covariates.shape[1]
-        sd = np.where(self.scale.sd == 0.0, 1.0, self.scale.sd)[:size]
-        return np.column_stack([np.ones(len(here.people)), (here.covariates - self.scale.mean[:size]) / sd])
+        return _people(here).scaled(self.scale)
 
     def scores(self, here: linear.Design) -> Scores:
         """A site's people, ready to be asked about genes."""
         assert self.null is not None  # it is done
-        x = self.columns(here)
-        p = expit(x @ self.null.beta)
-        return Scores(np.arange(len(x)), here.phenotypes[:, 0] - p, p * (1.0 - p), x)
+        people = self.people(here)
+        p = expit(self.null.log_odds(people)[0])
+        return Scores(np.arange(len(p)), people.y[:, 0] - p, p * (1.0 - p), people.x)
+
+
+def _people(here: linear.Design) -> logistic.People:
+    return logistic.People.of(np.column_stack([np.ones(len(here.people)), here.covariates]), here.phenotypes)

@@ -49,7 +49,8 @@ def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Poli
     samples = links["number"].to_numpy()
     alleles = Alleles(data, variants, samples, links["person_id"], policy)
     try:
-        ancestry = data.groups(links["person_id"], ["ancestry"])["ancestry"].to_list()
+        recorded = data.groups(links["person_id"], ["ancestry"]).select("person_id", "ancestry")
+        ancestry = links.join(recorded, on="person_id", how="left", maintain_order="left")["ancestry"].to_list()
     except NotBound:
         ancestry = [None] * len(links)
 

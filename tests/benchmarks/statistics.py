@@ -21,7 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nhsgen.settings import Settings
-from nhsgen.statistics import binary, linear
+from nhsgen.statistics import firth, linear, logistic
 from nhsgen.statistics import genotype_blocks as blocks
 from nhsgen.statistics.genotype_blocks import pack, words_for
 from nhsgen.statistics.linear import Associations, Design, scan
@@ -216,22 +216,15 @@ def _scan_seconds(genotypes: Genotypes, design: Design, out: Path) -> float:
 
 
 def _binary_seconds(genotypes: Genotypes, design: Design, out: Path) -> float:
+    people = logistic.People.of(np.column_stack([np.ones(genotypes.people), design.covariates]), design.phenotypes)
+    words = genotypes.read()
+
+    def read(start: int, stop: int) -> npt.NDArray[np.uint8]:
+        return blocks.copies(words(start, stop), genotypes.people)
+
     def work() -> None:
-        words = genotypes.read()(0, genotypes.variants)
-        x, y = np.column_stack([np.ones(genotypes.people), design.covariates]), design.phenotypes[:, 0]
-        null = binary.Null.start(x.shape[1])
-        while not null.done:
-            null = binary.null_step(null, binary.null_sums(x, y, null))
-        counted = blocks.count(words, blocks.membership(np.ones(len(y), dtype=bool)))
-        mean = (counted[:, 0] + 2 * counted[:, 1]) / np.maximum(1, len(y) - counted[:, 2])
-        tested = binary.estimate(binary.scores(words, x, y, null, mean), null)
-        hits = binary.firth_start(tested, mean, 0.01)
-        chosen = words[hits.rows]
-        while not binary.firth_done(hits):
-            hits = binary.firth_step(hits, binary.firth(chosen, x, y, null, hits))
-        found = binary.corrected(tested, hits)
-        table = {name: getattr(found, name) for name in ("beta", "se", "chi_square", "log10_p", "people", "copies")}
-        pl.DataFrame(table).write_parquet(out, compression="lz4", statistics=False)
+        found = firth.scan(read, genotypes.variants, people, settings=SETTINGS)
+        pl.concat([part.frame() for part in found]).write_parquet(out, compression="lz4", statistics=False)
 
     return timed(work)[1]
 
