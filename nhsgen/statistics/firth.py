@@ -20,6 +20,7 @@ from nhsgen.compute import mapped
 from nhsgen.settings import Settings
 from nhsgen.statistics import logistic
 from nhsgen.statistics.logistic import (
+    CLOSE,
     LONGEST_STEP,
     OK,
     SETTLED,
@@ -34,8 +35,8 @@ from nhsgen.statistics.logistic import (
     adjusted,
     along,
     log10_p,
-    put,
-)  # fmt: skip
+)
+from nhsgen.statistics.logistic_kernels import put
 from nhsgen.statistics.sums import Floats, Sums, solve
 
 __all__ = ["Approximate", "approximate", "exact", "scan", "step", "summarise"]
@@ -112,9 +113,9 @@ def step(state: Approximate, total: Sums) -> tuple[Approximate, bool]:
     curvature = information + 2.0 * (third / information) ** 2 - total["fourth"] / information
     slope = total["slope"] + third / information
     delta = slope / np.where(curvature > 0.1 * information, curvature, information)
-    settled = better & (np.abs(delta) * np.sqrt(information) <= SETTLED)
-    here, last = state.beta[rows], state.best[rows]
     rounds = state.rounds + 1
+    settled = better & (np.abs(delta) * np.sqrt(information) <= (CLOSE if rounds == MOST_ROUNDS else SETTLED))
+    here, last = state.beta[rows], state.best[rows]
     after = replace(
         state,
         going=rows[~settled],
@@ -127,9 +128,9 @@ def step(state: Approximate, total: Sums) -> tuple[Approximate, bool]:
         information=put(state.information, rows[better], information[better]),
         rounds=rounds,
     )
-    if rounds < MOST_ROUNDS:
-        return after, not after.going.size
-    return replace(after, reason=put(state.reason, after.going, UNSETTLED)), True
+    if rounds == MOST_ROUNDS:
+        return replace(after, reason=put(state.reason, after.going, UNSETTLED)), True
+    return after, not after.going.size
 
 
 # -- One site, all rounds ---------------------------------------------------------------------------------------------

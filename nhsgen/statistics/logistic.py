@@ -17,7 +17,6 @@ as good as 3. The score test gives people who were not called the mean of all ot
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +24,13 @@ import polars as pl
 from scipy.special import expit, log_ndtr
 
 from nhsgen.errors import BadInput
-from nhsgen.statistics.logistic_kernels import SMALL, add_along, add_fits, add_missing, fill, firth_slope, inverted
+from nhsgen.statistics import logistic_kernels as kernels
+from nhsgen.statistics.logistic_kernels import SMALL, inverted, put
 from nhsgen.statistics.sums import Floats, Sums
 
 __all__ = [
     "REASONS", "Effects", "Fits", "Hits", "Null", "People", "Scale", "Scores", "adjusted", "along", "estimate",
-    "log10_p", "moments", "put", "score_sums", "start", "step", "summarise", "wald",
+    "log10_p", "moments", "score_sums", "start", "step", "summarise", "wald",
 ]  # fmt: skip
 
 Genotypes = npt.NDArray[np.uint8] | Floats
@@ -54,7 +54,10 @@ REASONS = (
 SETTLED = 1e-11
 """A step so small, in standard errors, ends the rounds. Firth's steps shrink by a factor only: the answer is that close to its limit."""
 
-MOST_ROUNDS, MOST_PENALISED = 25, 100
+CLOSE = 1e-8
+"""As small as this is good enough when the rounds are used up: sums in fixed point have no more digits."""
+
+MOST_ROUNDS, MOST_PENALISED = 25, 60
 """A likelihood that has a maximum is there after ten; one that climbs for ever, as coefficients grow by 1 a round, is separated."""
 
 NO_VARIANCE = 1e-10
@@ -64,7 +67,6 @@ NOBODYS = -1e300
 """The log odds of those without a phenotype: they are controls for certain, and add nothing to any sum."""
 
 LONGEST_STEP = 5.0
-TILE_ROWS, TILE_PEOPLE = 128, 512
 
 
 # -- Who takes part, on one scale -------------------------------------------------------------------------------------
@@ -217,8 +219,8 @@ def summarise(people: People, fits: Fits, g: Genotypes | None = None) -> Sums:
     """A round, for the G rows of `fits.going`. g: R x people, the genotype of each row of the fits, where they have one.
 
     gradient: G x C, X'(y - p). information: G x C x C, X'WX. log_likelihood, people, cases: G. Firth's adds third: G x C x C x C,
-    the sum of w (1/2 - p) over products of three columns, and augmented: G x C x C, X'W(1+h)X, with h, how much each person
-    weighs in the fit, from the round before: in the end both are the same.
+    the sum of w (1/2 - p) over products of three columns; fourth: G x C x C, of h (1/2 - 3 w) over products of two; and
+    augmented: G x C x C, X'W(1+h)X. h, how much each person weighs in the fit, is from the round before.
     """
     rows, size = len(fits.going), fits.best.shape[1]
     if size != people.x.shape[1] + fits.genotyped:
@@ -227,13 +229,13 @@ def summarise(people: People, fits: Fits, g: Genotypes | None = None) -> Sums:
         raise _bad("there is not a genotype of each person for each row", "give the variants that the fits are about")
     genotypes = np.empty((0, 0), np.uint8) if g is None else g
     gradient, information, others = np.zeros((rows, size)), np.zeros((rows, size, size)), np.zeros((rows, 3))
-    third, augmented = (np.zeros((rows * fits.penalised, *[size] * degree)) for degree in (3, 2))
-    add_fits(
+    third, fourth, augmented = (np.zeros((rows * fits.penalised, *[size] * degree)) for degree in (3, 2, 2))
+    kernels.add_fits(
         genotypes, fits.genotyped, fits.mean, fits.going, people.x, people.y, people.offset, fits.phenotype,
-        fits.coefficients, fits.inverse, fits.penalised, gradient, information, third, augmented, others,
+        fits.coefficients, fits.inverse, fits.penalised, gradient, information, third, fourth, augmented, others,
     )  # fmt: skip
     counts = {"log_likelihood": others[:, 0], "people": others[:, 1], "cases": others[:, 2]}
-    firth = {"third": third, "augmented": augmented} if fits.penalised else {}
+    firth = {"third": third, "fourth": fourth, "augmented": augmented} if fits.penalised else {}
     return Sums.of(gradient=gradient, information=information, **counts, **firth)
 
 
@@ -243,13 +245,11 @@ def step(fits: Fits, total: Sums) -> tuple[Fits, bool]:
     inverse, determinant, kept = inverted(total["information"])
     value = total["log_likelihood"] + 0.5 * fits.penalised * determinant
     lost = kept.sum(axis=1) < (fits.inverse[rows].diagonal(axis1=1, axis2=2) > 0.0).sum(axis=1)
-    failure, most_rounds = (UNSETTLED, MOST_PENALISED) if fits.penalised else (SEPARATED, MOST_ROUNDS)
-    reason = _reasons(fits, total, kept) if first else np.where(lost, failure, OK).astype(np.uint8)
     better = value >= fits.value[rows] - 1e-10 * (1.0 + np.abs(value))
     covariance = inverted(total["augmented"])[0] if fits.penalised else inverse
     slope, curvature = total["gradient"], inverse
     if fits.penalised:
-        slope, curvature = firth_slope(inverse, slope, total["information"], total["third"])
+        slope, curvature = kernels.firth_slope(inverse, slope, total["information"], total["third"], total["fourth"])
     delta = np.einsum("rij,rj->ri", curvature, slope)
     left = np.sqrt(np.maximum((delta * slope).sum(axis=1), 0.0))
     longest = np.abs(delta).max(axis=1, initial=0.0)
@@ -257,9 +257,11 @@ def step(fits: Fits, total: Sums) -> tuple[Fits, bool]:
     here, last = fits.coefficients[rows], fits.best[rows]
     best = np.where(better[:, np.newaxis], here, last)
     ahead = np.where(better[:, np.newaxis], here + delta, 0.5 * (here + last))
-    settled = better & (left <= SETTLED) & (fits.rounds >= fits.penalised)
-    rounds = fits.rounds + 1
-    if rounds >= most_rounds:
+    rounds, failure = fits.rounds + 1, UNSETTLED if fits.penalised else SEPARATED
+    last_round = rounds >= (MOST_PENALISED if fits.penalised else MOST_ROUNDS)
+    reason = _reasons(fits, total, kept) if first else np.where(lost, failure, OK).astype(np.uint8)
+    settled = better & (left <= (CLOSE if last_round else SETTLED)) & (rounds > fits.penalised)
+    if last_round:
         reason[(reason == OK) & ~settled] = failure
     ok = rows[better]
     after = replace(
@@ -277,13 +279,6 @@ def step(fits: Fits, total: Sums) -> tuple[Fits, bool]:
         rounds=rounds,
     )
     return after, not after.going.size
-
-
-def put(array: npt.NDArray[Any], rows: Any, values: npt.ArrayLike) -> npt.NDArray[Any]:
-    """A copy with other values in these rows."""
-    changed = array.copy()
-    changed[rows] = values
-    return changed
 
 
 def _reasons(fits: Fits, total: Sums, kept: npt.NDArray[np.bool_]) -> Codes:
@@ -346,19 +341,7 @@ def score_sums(g: Genotypes, people: People, null: Null) -> Sums:
     phenotypes, size = null.coefficients.shape
     wx = (w[:, :, np.newaxis] * people.x[:, np.newaxis, :]).reshape(len(w), phenotypes * size)
     columns = np.hstack([y - p, members, y, wx])
-    columns = np.pad(columns, ((0, 0), (0, -columns.shape[1] % 4)))
-    products, missing = np.zeros((2, len(g), columns.shape[1]))
-    squares = np.zeros((len(g), phenotypes))
-    tile = np.empty((TILE_ROWS, TILE_PEOPLE))
-    for row in range(0, len(g), TILE_ROWS):
-        for person in range(0, g.shape[1], TILE_PEOPLE):
-            part, here = g[row : row + TILE_ROWS, person : person + TILE_PEOPLE], slice(person, person + TILE_PEOPLE)
-            view = tile[: part.shape[0], : part.shape[1]]
-            if fill(part, view):
-                add_missing(part, columns[here], missing[row : row + TILE_ROWS])
-            products[row : row + TILE_ROWS] += view @ columns[here]
-            np.multiply(view, view, out=view)
-            squares[row : row + TILE_ROWS] += view @ w[here]
+    products, squares, missing = kernels.multiplied(g, columns, w)
     u, copies, case_copies = (products[:, n * phenotypes : (n + 1) * phenotypes] for n in range(3))
     wide, shape = slice(3 * phenotypes, (3 + size) * phenotypes), (len(g), phenotypes, size)
     return Sums.of(
@@ -396,7 +379,7 @@ def log10_p(z: npt.ArrayLike) -> Floats:
     """-log10 of the two-sided p of a normal deviate, nan for nan.
 
     >>> log10_p([1.959964, 40.0]).round(4).tolist()
-    [1.301, 349.1355]
+    [1.301, 349.136]
     """
     return np.asarray(-(log_ndtr(-np.abs(np.asarray(z, np.float64))) + np.log(2.0)) / np.log(10.0))
 
@@ -494,11 +477,11 @@ def estimate(null: Null, total: Sums) -> Scores:
 def adjusted(g: Genotypes, people: People, hits: Hits) -> Floats:
     """What covariates leave of the genotype of each hit: R x people, 0 for those who do not have the phenotype.
 
-    g: V x people, all the variants that the hits were found among.
+    g: V x people, all the variants that the hits were found among. The answer is large: ask about a thousand hits or so at a time.
     """
     values = np.empty((len(hits.variant), len(people.x)))
     chosen = g[hits.variant]
-    fill(chosen, values)
+    kernels.fill(chosen, values)
     np.copyto(values, hits.mean[:, np.newaxis], where=~(chosen <= 2))
     values -= hits.projection @ people.x.T
     values[np.isnan(people.y).T[hits.phenotype]] = 0.0
@@ -512,5 +495,5 @@ def along(genotype: Floats, rows: Ints, at: Floats, log_odds: Floats, outcome: F
     Returns G x 5: log likelihood, its slope g'(y - p), g'Wg, and the sums of w g^3 (1/2 - p) and of w g^4 (1/2 - 3 w).
     """
     answer = np.empty((len(rows), 5))
-    add_along(genotype, rows, at, log_odds, outcome, phenotype, answer)
+    kernels.add_along(genotype, rows, at, log_odds, outcome, phenotype, answer)
     return answer

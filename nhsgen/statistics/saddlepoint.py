@@ -17,15 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, log_ndtr, ndtri_exp, xlogy
 
-from nhsgen.statistics.logistic import OK, UNSETTLED, Effects, Hits, Null, People, along, put
+from nhsgen.statistics.logistic import CLOSE, OK, SETTLED, UNSETTLED, Effects, Hits, Null, People, along
+from nhsgen.statistics.logistic_kernels import put
 from nhsgen.statistics.sums import Floats, Sums
 
 __all__ = ["Saddlepoints", "approximate", "step", "summarise"]
 
 Ints = npt.NDArray[np.int64]
-
-SETTLED = 1e-11
-"""How far the slope may be from the score, in standard deviations."""
 
 EDGE = 1e-9
 """So close to the largest score that there can be, in standard deviations, it is the largest."""
@@ -107,7 +105,8 @@ def step(state: Saddlepoints, total: Sums) -> tuple[Saddlepoints, bool]:
     score, t, slope, curvature = state.score[rows], state.t[rows], total["slope"], total["curvature"]
     deviation = np.sqrt(np.tile(state.hits.variance, 2)[rows])
     sign = np.where(score > 0, 1.0, -1.0)
-    done = np.abs(slope - score) <= SETTLED * deviation
+    rounds = state.rounds + 1
+    done = np.abs(slope - score) <= (CLOSE if rounds == MOST_ROUNDS else SETTLED) * deviation
     log_tail = _log_tail(score, t, total["cumulant"], curvature)
     if not state.rounds:
         beyond = sign * (total["edge"] - score) < EDGE * deviation
@@ -121,7 +120,7 @@ def step(state: Saddlepoints, total: Sums) -> tuple[Saddlepoints, bool]:
         furthest = 4.0 * t
         halfway = np.where(np.isfinite(low[rows] + high[rows]), 0.5 * (low[rows] + high[rows]), furthest)
         outside = (ahead <= low[rows]) | (ahead >= high[rows]) | (np.abs(ahead) > np.abs(furthest))
-    going, rounds = rows[~done], state.rounds + 1
+    going = rows[~done]
     last = rounds == MOST_ROUNDS
     after = replace(
         state,

@@ -386,7 +386,7 @@ def _integral(
         middle = 0.5 * (low + high)
         left = _stretch(low, middle, at_zero, slope, rest, shifts, least)
         right = _stretch(middle, high, at_zero, slope, rest, shifts, least)
-        if abs(left + right - whole) <= _SETTLED * scale or high - low < 1e-6 * high:
+        if abs(left + right - whole) <= _SETTLED * scale or high - low < 1e-4 * high:
             total += left + right
         else:
             waiting.append((low, middle, left))

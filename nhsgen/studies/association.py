@@ -18,10 +18,10 @@ from nhsgen.statistics import Summary, firth, inflation, linear, logistic
 from nhsgen.statistics.sums import Floats, Sums
 from nhsgen.studies.alleles import Alleles, Listed, listed
 from nhsgen.studies.design import CASES, Design, design
-from nhsgen.studies.models import Linear, Logistic
 from nhsgen.studies.question import Study
 from nhsgen.studies.rounds import Both, Part, Rounds
 from nhsgen.studies.site import SiteData
+from nhsgen.studies.trait_models import Linear, Logistic
 from nhsgen.variants import VariantFilter
 
 __all__ = ["ASSOCIATION", "attendance", "attended"]

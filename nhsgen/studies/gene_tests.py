@@ -18,10 +18,10 @@ from nhsgen.statistics.sums import Sums
 from nhsgen.studies.alleles import Alleles, Listed, listed
 from nhsgen.studies.association import attendance, attended
 from nhsgen.studies.design import CASES, design
-from nhsgen.studies.models import Linear, Logistic
 from nhsgen.studies.question import Study
 from nhsgen.studies.rounds import Both, Part, Rounds
 from nhsgen.studies.site import SiteData
+from nhsgen.studies.trait_models import Linear, Logistic
 from nhsgen.variants import VariantFilter
 
 __all__ = ["GENE_TESTS"]

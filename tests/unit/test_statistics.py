@@ -166,7 +166,9 @@ def test_a_site_with_too_few_people_keeps_everything_back() -> None:
 
 
 def test_every_method_is_in_the_table() -> None:
-    assert {"counts", "carriers", "frequencies", "burden", "association", "gene_tests", "families", "survival"} < set(METHODS)
+    assert {"counts", "carriers", "frequencies", "burden", "association", "gene_tests", "families", "survival"} < set(
+        METHODS
+    )
     assert all(
         METHODS[name].sends == getattr(statistics, name).MEASURES
         for name in ("counts", "carriers", "frequencies", "burden")
