@@ -9,8 +9,10 @@ hardy               Hardy-Weinberg equilibrium: exact p and mid-p, autosomes and
 sample_qc           call rates, heterozygosity, singletons, Ti/Tv
 genotype_blocks     packed genotypes, decoded and multiplied a tile at a time
 linear              a measurement against every allele; inflation: lambda and QQ
+logistic, firth, saddlepoint   cases against controls at every allele; where cases are few; where they are very few
 burden              cases against controls, gene by gene, by Fisher's test
-masks, skat, acat   rare variants of a gene together: burden, SKAT, SKAT-O, ACAT
+masks, skat, acat   rare variants of a gene together: burden, SKAT, SKAT-O, ACAT (quadratic_forms: their p)
+cmh                 a fourfold table at each site, compared without mixing sites
 trios, pedigrees    what a family's genotypes explain; tiering: which to look at first; kinship: who is related
 pca, ancestry_groups, ld   how people group; which variants say the same
 survival, cox       how long people live, and whether groups differ

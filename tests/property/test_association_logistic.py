@@ -105,9 +105,7 @@ def pooled() -> tuple[Copies, People, tuple[Scores, Hits, dict[str, Effects]]]:
 
 @settings(max_examples=5)
 @given(where=st.lists(st.integers(0, 4), min_size=PEOPLE, max_size=PEOPLE))
-def test_any_split(
-    pooled: tuple[Copies, People, tuple[Scores, Hits, dict[str, Effects]]], where: list[int]
-) -> None:
+def test_any_split(pooled: tuple[Copies, People, tuple[Scores, Hits, dict[str, Effects]]], where: list[int]) -> None:
     g, people, (scores, hits, wanted) = pooled
     at = np.array(where)
     ours, our_hits, found = federated(g, people, [np.flatnonzero(at == site) for site in range(5)])
@@ -118,7 +116,9 @@ def test_any_split(
     assert our_hits.variant.tolist() == hits.variant.tolist()
 
 
-@pytest.mark.parametrize("kind", ["all the cases", "all the carriers", "five people", "nobody", "nobody known", "in another order"])
+@pytest.mark.parametrize(
+    "kind", ["all the cases", "all the carriers", "five people", "nobody", "nobody known", "in another order"]
+)
 def test_splits_that_one_does_not_expect(
     pooled: tuple[Copies, People, tuple[Scores, Hits, dict[str, Effects]]], kind: str
 ) -> None:

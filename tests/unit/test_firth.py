@@ -124,7 +124,7 @@ def test_the_approximation_is_regenies_recipe() -> None:
         def value(beta: float, left: Floats = left) -> float:
             return likelihood(np.array([beta]), left, y, known)
 
-        top = minimize_scalar(lambda beta: -value(beta), bracket=(-0.5, 0.5), tol=1e-10)  # noqa: B023
+        top = minimize_scalar(lambda beta: -value(beta), bracket=(-0.5, 0.5), tol=1e-10)
         beta = effects.beta[row]
         assert beta == pytest.approx(top.x, abs=1e-6)
         p = expit(known + left[:, 0] * beta)

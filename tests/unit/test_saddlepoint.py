@@ -61,6 +61,11 @@ def disease(seed: int, odds: float) -> tuple[Copies, People]:
     return g, People.of(x, y)
 
 
+def slope(t: float, a: Floats, p: Floats, score: float) -> float:
+    """K'(t) - score."""
+    return float((a * (p * np.exp(a * t) / (1 - p + p * np.exp(a * t)) - p)).sum() - score)
+
+
 def test_the_equations_solved_one_by_one() -> None:
     g, people = disease(1, -3.5)
     null, hits, genotype, effects = approximated(g, people, 0.3)
@@ -70,7 +75,7 @@ def test_the_equations_solved_one_by_one() -> None:
         a, p = genotype[row], expit(null.log_odds(people))[hits.phenotype[row]]
         tails = 0.0
         for s in (abs(hits.score[row]), -abs(hits.score[row])):
-            t = brentq(lambda t: (a * (p * np.exp(a * t) / (1 - p + p * np.exp(a * t)) - p)).sum() - s, -30, 30, xtol=1e-14)  # noqa: B023
+            t = brentq(slope, -30, 30, args=(a, p, s), xtol=1e-14)
             k = (np.log(1 - p + p * np.exp(a * t)) - a * p * t).sum()
             tilted = p * np.exp(a * t) / (1 - p + p * np.exp(a * t))
             v = abs(t) * np.sqrt((a**2 * tilted * (1 - tilted)).sum())
