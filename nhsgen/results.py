@@ -182,7 +182,7 @@ class Burden:
 @dataclass(frozen=True)
 class AssociationRow:
     """One allele and one trait. copies: of the rarer allele, among `people`; beta: for each copy of ALT, on the trait's scale or the
-    log odds; reason: why there is no estimate, or ""."""
+    log odds; reason: why there is no estimate, or "". fewest: of cases and of controls, the copies in whichever has fewer."""
 
     trait: str
     variant: str
@@ -194,6 +194,7 @@ class AssociationRow:
     se: float
     log10p: float
     reason: str = ""
+    fewest: int = 10**9
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ which few people are the cause (an allele with few copies, a step of a curve) is
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from nhsgen.disclosure.policies import Policy
 from nhsgen.errors import NotSafe
@@ -42,7 +42,7 @@ def association(estimate: Association, policy: Policy) -> Written:
     _enough(estimate.people, estimate.cases, policy)
     fewest = max(LEAST_COPIES, 2 * policy.least)
     shown = sorted(
-        (row for row in estimate.rows if row.copies >= fewest),
+        (row for row in estimate.rows if row.copies >= fewest and not policy.hides(row.fewest)),
         key=lambda row: (bool(row.reason), -row.log10p if not row.reason else 0.0),
     )
     rare = len(estimate.rows) - len(shown)
@@ -55,15 +55,20 @@ def association(estimate: Association, policy: Policy) -> Written:
         if not row.reason:
             told = [_number(x, 3) for x in (row.beta, row.se, 10**-row.log10p, row.log10p)]
         frequency: Cell = Value(round(row.frequency, policy.af_decimals)) if short else Suppressed(_TOO_LONG)
+        few_lack_it = policy.hides(row.people, estimate.people)
+        people: Cell = (
+            Suppressed(policy.rule) if few_lack_it and policy.round_to == 1 else Value(policy.rounded(row.people))
+        )
         names = [Value(text) for text in (row.trait, row.variant, chrom)]
-        rows.append((*names, Value(int(pos)), Value(effect), Value(other), Value(row.gene), Value(policy.rounded(row.people)),
-                     frequency, *told, Value(row.reason)))  # fmt: skip
+        alleles = [Value(effect), Value(other), Value(row.gene)]
+        rows.append((*names, Value(int(pos)), *alleles, people, frequency, *told, Value(row.reason)))
     scan = len(shown) >= FEWEST_FOR_LAMBDA and math.isfinite(estimate.inflation)
     notes = [f"Genomic inflation (lambda) {estimate.inflation:.3f}."] if scan else []
     if estimate.cases is not None:
         notes.append(f"About {policy.rounded(estimate.cases):,} cases of {policy.rounded(estimate.people):,} people.")
     if rare:
-        notes.append(f"{rare:,} alleles with fewer than {fewest} copies of the rarer allele were not looked at.")
+        apart = "" if estimate.cases is None else f", or fewer than {policy.least} in cases or in controls,"
+        notes.append(f"{rare:,} alleles with fewer than {fewest} copies of the rarer allele{apart} are not shown.")
     if not short:
         notes.append("Frequencies are not shown: so long a list of them can show who is in the cohort.")
     columns = ("trait", "variant", "chrom", "pos", "effect allele", "other allele", "gene", "people", "frequency", "beta", "se", "p",
@@ -113,7 +118,7 @@ def survival(estimate: Survival, policy: Policy) -> Written:
     for group in estimate.groups:
         if _told(group, policy):
             rows += _curve(group, estimate.starts, policy)
-        else:
+        elif policy.zeros_shown:  # elsewhere, that a group is listed says that somebody is in it
             rows.append((Value(group.group), Value(0), *[Suppressed(policy.rule)] * 4))
     notes = [
         "The share alive is shown as so many of the group's people, rounded as people are; its interval is Peto's, from what is shown."
@@ -124,6 +129,10 @@ def survival(estimate: Survival, policy: Policy) -> Written:
         notes.append(f"Log-rank test, stratified by site: p {_figures(estimate.log_rank_p, 2):g}.")
     for hazard in estimate.hazards:
         compared = set(hazard.term.split(" against ")) if " against " in hazard.term else everybody
+        if not policy.zeros_shown and not compared <= {
+            group.group for group in estimate.groups if _told(group, policy)
+        }:
+            continue
         if hazard.reason or not compared <= told:
             # Of a hidden group even the reason says something: that nobody in it died, say.
             why = _NO_RATIO.get(hazard.reason, policy.rule) if compared <= told else policy.rule
@@ -178,7 +187,7 @@ def _log_log(lives: float, variance: float) -> tuple[float, float]:
 # -- Families and ancestry --------------------------------------------------------------------------------------------
 
 
-def families(estimate: Families, policy: Policy) -> Written:
+def families(estimate: Families, policy: Policy, kept_back: Collection[tuple[str, ...]] = ()) -> Written:
     """Families by gene, inheritance and tier; a group too small to show only counts among the rest."""
     rows: list[tuple[Cell, ...]] = []
     hidden = 0
@@ -191,6 +200,8 @@ def families(estimate: Families, policy: Policy) -> Written:
     notes = [f"Of about {looked:,} families." if looked else "Too few families to say how many."]
     if hidden and policy.zeros_shown:
         notes.append(f"{hidden:,} further group{'' if hidden == 1 else 's'}: too few families to show.")
+    if kept_back:
+        notes.append("Without the groups that some sites may not add, because they are small there.")
     return Table(("gene", "inheritance", "tier", "families"), tuple(rows)), notes
 
 

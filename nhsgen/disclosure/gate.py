@@ -91,7 +91,7 @@ def gate(
     elif isinstance(estimate, Survival):
         kind, (table, said) = "survival", analyses.survival(estimate, policy)
     elif isinstance(estimate, Families):
-        kind, (table, said) = "families", analyses.families(estimate, policy)
+        kind, (table, said) = "families", analyses.families(estimate, policy, kept_back)
     else:
         kind, (table, said) = "structure", analyses.structure(estimate, policy)
     if silenced:

@@ -14,6 +14,8 @@ WHOLE: Mapping[str, str | None] = {
     "carriers": "people",
     "case_carriers": "cases",
     "control_carriers": "controls",
+    "families": "all_families",
+    "all_families": None,
     "cases": None,
     "controls": None,
 }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nhsgen.statistics import burden, carriers, counts, frequencies, similarity, tiering, tumours
+from nhsgen.statistics import burden, carriers, counts, frequencies
 
 __all__ = ["METHODS", "Method"]
 
@@ -32,9 +32,9 @@ METHODS: Mapping[str, Method] = {
     "carriers": Method(carriers.MEASURES, 1, "a gene, a consequence or a group of people", 1),
     "frequencies": Method(frequencies.MEASURES, 1, "an allele", 2),
     "burden": Method(burden.MEASURES, 1, "a gene", 1),
-    "families": Method(tiering.MEASURES, 1, "a gene, a tier and an inheritance", 1),
-    "similarity": Method(similarity.MEASURES, 1, "a group of people and an HPO term", 1),
-    "drivers": Method(tumours.MEASURES, 1, "a gene and a class of mutation", 1),
+    "families": Method(("families", "all_families"), 1, "a gene, a tier and an inheritance", 1),
+    "similarity": Method(("people",), 1, "a group of people and an HPO term", 1),
+    "drivers": Method(("mutated", "people"), 1, "a gene and a class of mutation", 1),
     "association": Method(("counts", "men", "gq", "gr", "qq", "qr", "rr"), 5, "an allele and a measurement", _COVARIATES, 20),
     "cases against controls": Method(("u", "gwg", "gwx", "mu", "mwx", "called", "copies", "case_copies", "slope", "information", "third"),
                                      150, "an allele and a disease", _COVARIATES, 20),

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nhsgen.disclosure import Policy, withhold
 from nhsgen.errors import BadStudy
 from nhsgen.results import FrequencyRow
 from nhsgen.statistics import Summary, frequencies, genotype_blocks
@@ -76,11 +75,8 @@ class Alleles:
         variants: VariantFilter,
         samples: npt.NDArray[np.int64],
         persons: pl.Series,
-        policy: Policy,
     ) -> None:
-        """samples: numbers in the store, one a person. policy: the site's; where it does not let small counts be pooled, an allele that
-        too few people here carry is kept back, as if not called. BadStudy when the alleles are too many to hold in memory.
-        """
+        """samples: numbers in the store, one a person. BadStudy when the alleles are too many to hold in memory."""
         store = data.variants()
         self.people = len(samples)
         self._places: dict[str, int] = {}
@@ -98,12 +94,7 @@ class Alleles:
         self._words = np.concatenate(rows)
         nobody_called = genotype_blocks.pack(np.full((1, len(samples)), NOT_CALLED, dtype=np.uint8))[0]
         self._absent = np.zeros_like(nobody_called) if store.absence == "reference" else nobody_called
-        if not policy.pooled:
-            carriers = genotype_blocks.count(self._words, genotype_blocks.membership(np.ones(len(samples), dtype=bool)))
-            few = carriers[:, :2].sum(axis=1)
-            self._words[(few > 0) & (few < policy.least)] = nobody_called
-        counted = allele_counts(data, persons, variants)
-        self.summary = counted if policy.pooled else withhold(counted, policy)[0]
+        self.summary = allele_counts(data, persons, variants)
 
     def words(self, keys: Sequence[str]) -> npt.NDArray[np.uint64]:
         """These alleles packed, alleles x words, this site's people in order: two bits each, 3 where nothing is known. A man's one

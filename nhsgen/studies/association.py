@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nhsgen.disclosure import Policy
 from nhsgen.errors import NotFound
 from nhsgen.results import Association, AssociationRow
 from nhsgen.statistics import Summary, firth, inflation, linear, logistic
@@ -33,6 +32,7 @@ class State:
 
     model: Linear | Logistic
     sites: tuple[str, ...] = ()
+    people: int = 0
     cases: int | None = None
     chosen: Listed | None = None
     found: linear.Associations | None = None
@@ -40,9 +40,9 @@ class State:
     hits: firth.Approximate | None = None
 
 
-def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Policy) -> Part:
+def _prepare(study: Study, data: SiteData, variants: VariantFilter) -> Part:
     who = design(study, data)
-    alleles = Alleles(data, variants, who.samples, who.persons, policy)
+    alleles = Alleles(data, variants, who.samples, who.persons)
 
     def ask(state: State) -> Both | Sums:
         if state.chosen is None:
@@ -83,27 +83,28 @@ def attendance(site: str, who: Design) -> Summary:
     return Summary.from_rows(("people", "cases"), {site: [len(who.samples), cases]})
 
 
-def attended(study: Study, total: Summary) -> tuple[tuple[str, ...], int | None]:
-    """The sites, in order, and how many cases there are, None for a measured trait; NotFound when nobody takes part."""
+def attended(study: Study, total: Summary) -> tuple[tuple[str, ...], int, int | None]:
+    """The sites, in order, how many people take part and how many cases, None for a measured trait; NotFound when nobody does."""
     if not any(row["people"] for _, row in total.rows()):
         raise NotFound(
             "finding people for the study",
             "nobody was sequenced and has all that was asked for",
             "ask for other words, or fewer covariates",
         )
-    return total.labels, None if study.traits else sum(row["cases"] for _, row in total.rows())
+    people = sum(row["people"] for _, row in total.rows())
+    return total.labels, people, None if study.traits else sum(row["cases"] for _, row in total.rows())
 
 
 def _step(study: Study, state: State, total: Both | Sums) -> tuple[State, bool]:
     if isinstance(total, Both):
-        sites, cases = attended(study, total.two)
+        sites, people, cases = attended(study, total.two)
         every = listed(total.one)
         chosen = every.only(every.rarer >= study.options["min_count"])
         if not chosen.keys:
             raise NotFound(
                 "looking for associations", "no allele has enough copies", "ask for other variants, or more people"
             )
-        return replace(state, sites=sites, cases=cases, chosen=chosen), False
+        return replace(state, sites=sites, people=people, cases=cases, chosen=chosen), False
     if not state.model.done:
         return replace(state, model=state.model.after(total)), False
     assert state.model.null is not None
@@ -121,7 +122,7 @@ def _step(study: Study, state: State, total: Both | Sums) -> tuple[State, bool]:
 def _estimate(study: Study, state: State) -> Association:
     rows = [*_measured(study, state)] if isinstance(state.model, Linear) else [*_compared(state)]
     tested = np.array([row.log10p for row in rows if not row.reason])
-    return Association(tuple(rows), max(row.people for row in rows), state.cases, inflation.genomic_inflation(tested))
+    return Association(tuple(rows), state.people, state.cases, inflation.genomic_inflation(tested))
 
 
 def _measured(study: Study, state: State) -> Iterator[AssociationRow]:
@@ -148,7 +149,15 @@ def _compared(state: State) -> Iterator[AssociationRow]:
         yield AssociationRow(
             CASES, key, gene, people, min(copies, 2 * people - copies), copies / max(1, 2 * people), float(effects.beta[v, 0]),
             float(effects.se[v, 0]), float(effects.log10_p[v, 0]), logistic.REASONS[effects.reason[v, 0]],
+            _fewest(copies, int(found.case_copies[v, 0]), people, state.cases or 0),
         )  # fmt: skip
+
+
+def _fewest(copies: int, in_cases: int, people: int, cases: int) -> int:
+    """Copies of the rarer allele in cases or in controls, whichever have fewer; who was not called counts as having two of it."""
+    if copies > people:
+        copies, in_cases = 2 * people - copies, max(0, 2 * cases - in_cases)
+    return max(0, min(in_cases, copies - in_cases))
 
 
 ASSOCIATION = Rounds(

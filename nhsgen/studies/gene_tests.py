@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from nhsgen.disclosure import Policy
 from nhsgen.errors import BadStudy, NotFound
 from nhsgen.results import GeneTests
 from nhsgen.settings import Settings
@@ -45,9 +44,9 @@ def _start(study: Study) -> State:
     return State(Linear() if study.traits else Logistic())
 
 
-def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Policy) -> Part:
+def _prepare(study: Study, data: SiteData, variants: VariantFilter) -> Part:
     who = design(study, data)
-    alleles = Alleles(data, variants, who.samples, who.persons, policy)
+    alleles = Alleles(data, variants, who.samples, who.persons)
 
     def ask(state: State) -> Both | Sums:
         if state.chosen is None or state.sets is None:
@@ -65,7 +64,7 @@ def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Poli
 
 def _step(study: Study, state: State, total: Both | Sums) -> tuple[State, bool]:
     if isinstance(total, Both):
-        sites, cases = attended(study, total.two)
+        sites, _, cases = attended(study, total.two)
         every = listed(total.one)
         chosen = every.only(np.array([bool(gene) for gene in every.genes], dtype=bool) & (every.rarer > 0))
         counted = Sums.of(alternate=chosen.frequency * chosen.called, called=chosen.called)

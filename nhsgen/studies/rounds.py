@@ -12,7 +12,6 @@ from operator import add
 from typing import Any
 
 from nhsgen.cohorts import NotBound
-from nhsgen.disclosure import Policy
 from nhsgen.errors import Tampered
 from nhsgen.progress import track
 from nhsgen.results import Estimate
@@ -50,12 +49,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Rounds:
-    """prepare: at a site, under the site's own disclosure policy.
+    """prepare: at a site.
 
     step: from a state and the total over sites to the next state, and whether that is the last.
     """
 
-    prepare: Callable[[Study, SiteData, VariantFilter, Policy], Part]
+    prepare: Callable[[Study, SiteData, VariantFilter], Part]
     start: Callable[[Study], State]
     step: Callable[[Study, State, Any], tuple[State, bool]]
     estimate: Callable[[Study, State], Estimate]
@@ -75,21 +74,26 @@ class Asked:
 def ask_in_rounds(
     study: Study, rounds: Rounds, sites: Iterable[Site], settings: Settings, resolved: VariantFilter | None
 ) -> Asked:
-    """Prepare every site, then ask all of them until the method has its answer."""
+    """Prepare every site, then ask all of them until the method has its answer. A site that keeps small counts back answers alone only:
+    the gate then applies its thresholds to its own numbers."""
+    asked = list(sites)
     parts: dict[str, Part] = {}
     releases: dict[str, str] = {}
     silent: dict[str, str] = {}
     with ExitStack() as open_sites:
-        for site in track(list(sites), "preparing"):
+        for site in track(asked, "preparing"):
             release = site.release()
             if release is None:
                 silent[site.name] = "it has no release"
                 continue
+            if not site.policy.pooled and len(asked) > 1:
+                silent[site.name] = (
+                    "its rules do not let small counts be pooled, and this method adds what cannot be rounded"
+                )
+                continue
             try:
                 data = open_sites.enter_context(open_site(site, release, settings))
-                parts[site.name] = rounds.prepare(
-                    study, data, resolved or study.variants or VariantFilter(), site.policy
-                )
+                parts[site.name] = rounds.prepare(study, data, resolved or study.variants or VariantFilter())
                 releases[site.name] = release.id
             except NotBound as unbound:
                 silent[site.name] = f"its contract has no {unbound.word}"

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from nhsgen.cohorts import NotBound
-from nhsgen.disclosure import Policy
 from nhsgen.errors import NotFound
 from nhsgen.results import Structure
 from nhsgen.statistics import Summary, counts, ld, pca
@@ -44,10 +43,10 @@ class State:
     grid: Summary | None = None
 
 
-def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Policy) -> Part:
+def _prepare(study: Study, data: SiteData, variants: VariantFilter) -> Part:
     links = first_samples(data, data.people(study.cohort))
     samples = links["number"].to_numpy()
-    alleles = Alleles(data, variants, samples, links["person_id"], policy)
+    alleles = Alleles(data, variants, samples, links["person_id"])
     try:
         recorded = data.groups(links["person_id"], ["ancestry"]).select("person_id", "ancestry")
         ancestry = links.join(recorded, on="person_id", how="left", maintain_order="left")["ancestry"].to_list()

@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from nhsgen.cohorts.facts import deaths, first_days, last_days
-from nhsgen.disclosure import Policy
 from nhsgen.errors import NotFound
 from nhsgen.results import Hazard, Survival, SurvivalGroup
 from nhsgen.statistics import BACKGROUND, Summary, cox, label, parts
@@ -39,7 +38,7 @@ class State:
     newton: cox.Newton | None = None
 
 
-def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Policy) -> Part:
+def _prepare(study: Study, data: SiteData, variants: VariantFilter) -> Part:
     people = _followed(study, data, variants)
     grid = _grid(study)
     columns = [covariate(data, people, name) for name in study.options["covariates"]]
@@ -53,8 +52,7 @@ def _prepare(study: Study, data: SiteData, variants: VariantFilter, policy: Poli
     def ask(state: State) -> Summary | Both | Sums:
         if not state.groups:
             counted = people["group"].value_counts()
-            few = 0 if policy.pooled else policy.least
-            rows = {label([group]): [number] for group, number in counted.iter_rows() if number >= few}
+            rows = {label([group]): [number] for group, number in counted.iter_rows()}
             return Summary.from_rows(("people",), rows | {BACKGROUND: [0]})
         if state.newton is None:
             tables = summarise(

@@ -154,7 +154,11 @@ def test_genes_read_like_this() -> None:
 
 
 def test_families_read_like_this() -> None:
-    found = {("SCN1A", "1", "dominant, de novo"): 13, ("ABCA4", "2", "recessive"): 8, ("PKD1", "3", "dominant"): 7}
+    found: dict[tuple[str, ...], int] = {
+        ("SCN1A", "1", "dominant, de novo"): 13,
+        ("ABCA4", "2", "recessive"): 8,
+        ("PKD1", "3", "dominant"): 7,
+    }
     released = release(families(found, 46))
     assert [tuple(map(str, row)) for row in released.table.rows] == [
         ("SCN1A", "dominant, de novo", "tier 1", "15"),
@@ -254,8 +258,16 @@ def test_alleles_of_few_people_are_left_out_and_only_counted(policy: Policy, few
     rows = [allele(n, copies=copies) for n, copies in enumerate((1, fewest - 1, fewest, fewest + 1))]
     released = release(scan(*rows), policy)
     assert texts(released, "variant") == ["16-2-A-C", "16-3-A-C"]
-    assert f"2 alleles with fewer than {fewest} copies of the rarer allele were not looked at." in released.notes
+    assert f"2 alleles with fewer than {fewest} copies of the rarer allele are not shown." in released.notes
     assert fewest / 2 >= policy.least
+
+
+def test_an_effect_that_few_cases_make_is_not_shown() -> None:
+    """Of cases and controls, the copies in whichever has fewer: none may be said, 1 to 7 may not."""
+    rows = [allele(n, copies=200, fewest=fewest) for n, fewest in enumerate((0, 1, 7, 8))]
+    released = release(scan(*rows, cases=100), NHS)
+    assert texts(released, "variant") == ["16-0-A-C", "16-3-A-C"]
+    assert any(note.startswith("2 alleles") and "or fewer than 8 in cases or in controls" in note for note in released.notes)
 
 
 def test_frequencies_are_shown_only_where_the_list_is_short() -> None:
@@ -355,6 +367,7 @@ NOT_NUMBERS = st.sampled_from([NAN, math.inf, -math.inf])
 
 
 @given(st.lists(st.sampled_from([0.25, NAN, math.inf, -math.inf]), min_size=7, max_size=7), NOT_NUMBERS)
+@settings(max_examples=30)
 def test_what_is_no_number_is_never_shown(x: list[float], inflation: float) -> None:
     strange: list[Estimate] = [
         scan(allele(beta=x[0], se=x[1], log10p=x[2]), *(allele(n) for n in range(2, 250)), inflation=inflation),

@@ -9,7 +9,20 @@ import pytest
 from nhsgen import statistics
 from nhsgen.errors import BadInput, BadStudy
 from nhsgen.genome import Assembly
-from nhsgen.statistics import BACKGROUND, METHODS, Summary, burden, carriers, counts, frequencies, label, parts
+from nhsgen.statistics import (
+    BACKGROUND,
+    METHODS,
+    Summary,
+    burden,
+    carriers,
+    counts,
+    frequencies,
+    label,
+    parts,
+    similarity,
+    tiering,
+    tumours,
+)
 
 
 def test_a_group_of_several_columns_has_one_name() -> None:
@@ -166,6 +179,12 @@ def test_a_site_with_too_few_people_keeps_everything_back() -> None:
 
 
 def test_every_method_is_in_the_table() -> None:
+    others = {
+        "families": tiering,
+        "similarity": similarity,
+        "drivers": tumours,
+    }  # the table must not load what they need
+    assert all(METHODS[name].sends == room.MEASURES for name, room in others.items())
     assert {"counts", "carriers", "frequencies", "burden", "association", "gene_tests", "families", "survival"} < set(
         METHODS
     )

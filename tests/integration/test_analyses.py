@@ -1,0 +1,354 @@
+"""What was planted in the demo is found, each by its own method, and nothing else is; and what may not be asked is refused in a sentence."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from four_hospitals import SETTINGS, federation
+
+import nhsgen as ng
+from nhsgen.cohorts import hpo
+from nhsgen.demo.signals import COMMON_EFFECTS, PLANTED_ALLELES, SURVIVAL
+from nhsgen.errors import BadStudy, NotFound
+from nhsgen.federation import Hub, Node, name_of, site_key
+from nhsgen.results import Released, Suppressed, Value
+from nhsgen.studies import METHODS, ROUNDS, Study, run
+
+EGFR, DIABETES, BREAST_CANCER = ng.measurement("eGFR").latest(), ng.icd10("E11"), ng.icd10("C50")
+DAMAGING = ng.variants(impact="high", max_af=0.001)
+ALTERING = ng.variants(impact=["high", "moderate"])
+SIDE: dict[str, Any] = {"covariates": ["sex", "birth_year"]}
+
+
+@pytest.fixture(scope="module")
+def lab(demo_workspace: Path) -> ng.Lab:
+    return ng.open(demo_workspace, settings=SETTINGS)
+
+
+def strong(released: Released, p: str = "p") -> pl.DataFrame:
+    """The rows that remain when so many questions are allowed for (Bonferroni)."""
+    frame = released.to_polars()
+    return frame.filter(pl.col(p) < 0.05 / frame.height).sort(p)
+
+
+def hazard(released: Released, term: str = "carriers against others") -> tuple[float, float, float, float]:
+    """Ratio, its limits and p, as the note says them."""
+    number = r"([\d.e+-]*\d)"
+    (found,) = [
+        match
+        for note in released.notes
+        if (match := re.fullmatch(rf"{term}: hazard ratio {number} \(95 % {number} to {number}\), p {number}\.", note))
+    ]
+    ratio, low, high, p = map(float, found.groups())
+    return ratio, low, high, p
+
+
+# -- What was planted -------------------------------------------------------------------------------------------------
+
+
+def test_the_allele_that_costs_egfr_is_found_and_no_other_gene(lab: ng.Lab) -> None:
+    planted = next(effect for effect in COMMON_EFFECTS if effect.trait == "eGFR")
+    released = lab.gwas(EGFR, **SIDE)
+    found = strong(released)
+    assert set(found["gene"]) == {planted.gene}
+    assert released.table.column("gene")[0] == Value(planted.gene)
+    assert abs(found["beta"][0] - planted.per_copy) < 3 * found["se"][0]
+    assert released.to_polars().height > 500
+    (inflation,) = [float(note.split()[-1].rstrip(".")) for note in released.notes if "lambda" in note]
+    assert 0.7 < inflation < 1.3
+
+
+def test_the_allele_that_makes_diabetes_likelier_is_found_and_no_other_gene(lab: ng.Lab) -> None:
+    planted = next(effect for effect in COMMON_EFFECTS if effect.trait == "E119")
+    found = strong(lab.gwas(DIABETES, **SIDE))
+    assert set(found["gene"]) == {planted.gene}
+    assert abs(found["beta"][0] - planted.per_copy) < 3 * found["se"][0]
+
+
+@pytest.mark.parametrize(("cases", "disease"), [
+    (BREAST_CANCER, "breast cancer"), (hpo("HP:0000107") | ng.icd10("Q61"), "cystic kidneys"),
+], ids=["breast cancer", "cystic kidneys"])  # fmt: skip
+def test_genes_whose_rare_variants_make_ill_are_found_and_no_others(
+    lab: ng.Lab, cases: ng.Cohort, disease: str
+) -> None:
+    controls = ng.sex("female") & ~cases if disease == "breast cancer" else ~cases
+    released = lab.gene_tests(cases, controls, variants=DAMAGING, covariates="birth_year")
+    assert set(strong(released, "SKAT-O p")["gene"]) == {one.gene for one in PLANTED_ALLELES if one.disease == disease}
+
+
+def test_no_gene_is_found_for_what_no_gene_does(lab: ng.Lab) -> None:
+    assert strong(lab.gene_tests(EGFR, variants=DAMAGING, **SIDE), "SKAT-O p").is_empty()
+    assert strong(lab.gwas(ng.measurement("haemoglobin").latest(), **SIDE)).is_empty()
+
+
+def test_families_with_a_new_allele_and_with_two_broken_ones_are_found(lab: ng.Lab) -> None:
+    children = hpo("HP:0001250") | hpo("HP:0000556")
+    rare = ng.variants(impact=["high", "moderate"], max_af=0.01)
+    wanted = [("ABCA4", "compound heterozygous"), ("SCN1A", "dominant, de novo")]
+    panel = lab.families(children, rare.in_genes("SCN1A", "ABCA4")).to_polars().sort("gene")
+    assert list(zip(panel["gene"], panel["inheritance"], strict=True)) == wanted
+    assert set(panel["tier"]) == {"tier 1"}
+    for row in panel.iter_rows(named=True):
+        planted = sum(sum(one.cases) for one in PLANTED_ALLELES if one.gene == row["gene"])
+        assert abs(row["families"] - planted) <= 5  # rounded to 5, and a sample may lack a call
+    every = lab.families(children, rare).to_polars().sort("gene")
+    assert list(zip(every["gene"], every["inheritance"], strict=True)) == wanted
+    assert set(every["tier"]) == {"tier 3"}  # without a panel no gene is one of its genes
+    alone = lab.at("riverside").families(children, rare)
+    assert alone.table.rows == ()
+
+
+def test_carriers_of_the_planted_gene_die_sooner(lab: ng.Lab) -> None:
+    carriers = DAMAGING.in_genes(SURVIVAL.gene)
+    released = lab.survival(BREAST_CANCER, since=BREAST_CANCER, variants=carriers, months=6)
+    _, low, high, p = hazard(released)
+    assert p < 0.01
+    assert low <= SURVIVAL.hazard_ratio <= high
+    curves = released.to_polars().filter(pl.col("time") == 60).sort("group")
+    assert curves["group"].to_list() == ["carriers", "others"]
+    assert curves["survival"][0] < curves["survival"][1]
+    older = lab.survival(
+        BREAST_CANCER, since=BREAST_CANCER, variants=carriers, months=6, covariates=["birth_year", "eGFR"]
+    )
+    assert hazard(older)[3] < 0.01
+    assert hazard(older, "eGFR")[1] < 1 < hazard(older, "eGFR")[2]
+
+
+def test_carriers_in_a_gene_without_effect_live_as_long(lab: ng.Lab) -> None:
+    released = lab.survival(BREAST_CANCER, since=BREAST_CANCER, variants=ALTERING.in_genes("GLA"), months=6)
+    _, low, high, p = hazard(released)
+    assert low < 1 < high
+    assert p > 0.05
+
+
+def test_small_groups_have_no_curve_and_no_ratio(lab: ng.Lab) -> None:
+    released = lab.survival(BREAST_CANCER, since=BREAST_CANCER, by="ancestry", months=24)
+    frame = released.to_polars()
+    hidden = set(frame.filter(pl.col("at risk").is_null())["group"])
+    assert hidden
+    for name in hidden:
+        row = next(row for row in released.table.rows if str(row[0]) == name)
+        assert all(isinstance(cell, Suppressed) for cell in row[2:])
+    said = [note for note in released.notes if "hazard ratio" in note and any(name in note for name in hidden)]
+    assert said
+    assert all("no hazard ratio, because fewer than 8 people" in note for note in said)
+
+
+def test_sites_that_are_all_alike_in_a_group_are_not_compared(lab: ng.Lab) -> None:
+    """Cox's model has a stratum a site, so it cannot say whether a site itself is better; nor does it break down over it."""
+    released = lab.survival(BREAST_CANCER, since=BREAST_CANCER, by="site", months=24)
+    assert {str(row[0]) for row in released.table.rows} == {"moorland", "northgate", "riverside"}
+    assert not any(": hazard ratio" in note or "Log-rank" in note for note in released.notes)
+
+
+def test_genomes_tell_recorded_ancestries_apart(lab: ng.Lab) -> None:
+    """Without having been told them."""
+    released = lab.structure(ng.everyone())
+    middle = {
+        row["ancestry"]: row
+        for row in released.to_polars()
+        .group_by("ancestry")
+        .agg(*((pl.col(pc) * pl.col("people")).sum() / pl.col("people").sum() for pc in ("pc1", "pc2")))
+        .iter_rows(named=True)
+    }
+    assert abs(middle["AFR"]["pc1"] - middle["EUR"]["pc1"]) > 2
+    assert abs(middle["SAS"]["pc2"] - middle["EUR"]["pc2"]) > 1
+    assert all(people >= 10 for people in released.to_polars()["people"])  # eight, rounded
+
+
+# -- What is refused --------------------------------------------------------------------------------------------------
+
+MISTAKES: Mapping[str, tuple[Callable[[ng.Lab], object], str]] = {
+    "an option nobody knows": (
+        lambda lab: lab.gwas(EGFR, min_copies=20), "the option 'min_copies' is unknown; did you mean 'min_count'"),
+    "an option of another method": (
+        lambda lab: lab.structure(ng.everyone(), years=5), "the option 'years' is unknown"),
+    "an option that is too low": (lambda lab: lab.gwas(EGFR, min_count=1), "give a number from 10 to 10000"),
+    "an option that is too high": (lambda lab: lab.structure(ng.everyone(), min_af=0.6), "give a number from 0.01 to 0.5"),
+    "an option that is no whole number": (
+        lambda lab: lab.survival(BREAST_CANCER, BREAST_CANCER, months=1.5), "give a whole number"),
+    "an option that is a truth": (lambda lab: lab.gwas(EGFR, min_count=True), "give a whole number"),
+    "an option with another choice": (lambda lab: lab.gwas(EGFR, relatives="some"), "use drop or keep"),
+    "covariates that are numbers": (lambda lab: lab.gwas(EGFR, covariates=[1]), "write a list of texts"),  # type: ignore[list-item]
+    "a measurement and controls": (lambda lab: lab.gwas(EGFR, DIABETES), "it has controls; leave them out"),
+    "cases and people": (lambda lab: lab.gwas(DIABETES, people=BREAST_CANCER), "it also names people"),
+    "traits and controls": (
+        lambda _: Study("association", ng.everyone(), DIABETES, ng.variants(), traits=(EGFR,)),
+        "it has both traits and controls"),
+    "traits of a count": (lambda _: Study("counts", ng.everyone(), traits=(EGFR,)), "it has traits"),
+    "several traits for genes": (
+        lambda lab: lab.run(Study("gene_tests", ng.everyone(), variants=DAMAGING, traits=(EGFR, ng.measurement("potassium").latest()))),
+        "it has several traits"),
+    "survival since nothing": (lambda _: Study("survival", BREAST_CANCER), "it needs an event to count time from"),
+    "a count since something": (
+        lambda _: Study("counts", BREAST_CANCER, since=BREAST_CANCER), "it has an event to count time from"),
+    "a scan without variants": (lambda _: Study("association", DIABETES), "it needs variants"),
+    "a group that the answer has not": (
+        lambda lab: lab.survival(BREAST_CANCER, BREAST_CANCER, by="gene"), "the group 'gene' is unknown"),
+    "one of several measurements": (lambda lab: lab.gwas(ng.measurement("eGFR")), "say which one: .latest(), .first()"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_answered_by_what_to_do(lab: ng.Lab, mistake: str) -> None:
+    asked, says = MISTAKES[mistake]
+    with pytest.raises(BadStudy) as refused:
+        asked(lab)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+EMPTY: Mapping[str, Callable[[ng.Lab], object]] = {
+    "a measurement that nobody has": lambda lab: lab.gwas(ng.measurement("no such test").latest()),
+    "a covariate that nobody has": lambda lab: lab.gwas(EGFR, covariates="no such test"),
+    "an event that nobody has": lambda lab: lab.survival(ng.everyone(), since=ng.icd10("Z99.9")),
+    "a gene without variants": lambda lab: lab.gwas(EGFR, variants=ng.variants().in_genes("TTN")),
+    "a gene without variants, by genes": lambda lab: lab.gene_tests(EGFR, variants=DAMAGING.in_genes("TTN")),
+    "too few alleles for components": lambda lab: lab.structure(ng.everyone(), DAMAGING),
+}
+
+
+@pytest.mark.parametrize("nothing", EMPTY)
+def test_where_there_is_nothing_to_look_at_it_is_said(lab: ng.Lab, nothing: str) -> None:
+    with pytest.raises(NotFound) as refused:
+        EMPTY[nothing](lab)
+    assert "\n" not in str(refused.value)
+
+
+def test_families_without_a_variant_are_none(lab: ng.Lab) -> None:
+    released = lab.families(hpo("HP:0001250"), ALTERING.in_genes("TTN"))
+    assert released.table.rows == ()
+    assert "moorland has no variant on a gene called TTN." in released.notes
+
+
+def test_a_site_that_lacks_a_word_is_silent_and_named(lab: ng.Lab) -> None:
+    """Only moorland's contract has OMOP concepts; the others are not zero, they did not answer."""
+    people = ~ng.omop(4)
+    for released in (
+        lab.gwas(EGFR, people=people),
+        lab.structure(people),
+        lab.survival(people, since=BREAST_CANCER, months=24),
+        lab.families(people, ALTERING),
+    ):
+        assert [site for site, _ in released.receipt.answered] == ["moorland"]
+        assert dict(released.receipt.silent) == dict.fromkeys(
+            ("northgate", "riverside"), "its contract has no OMOP concepts"
+        )
+        assert "northgate did not answer: its contract has no OMOP concepts." in released.notes
+
+
+# -- The question -----------------------------------------------------------------------------------------------------
+
+COMMON: dict[str, Any] = {"purpose": "To test it.", "expires": date(2999, 12, 31)}
+QUESTIONS = {
+    "counts": Study("counts", DIABETES, by=("sex", "site"), **COMMON),
+    "carriers": Study("carriers", DIABETES, variants=DAMAGING, by=("gene",), **COMMON),
+    "frequencies": Study("frequencies", ng.everyone(), variants=DAMAGING.in_genes("PKD1"), **COMMON),
+    "burden": Study("burden", DIABETES, ng.sex("female"), DAMAGING, alternative="greater", **COMMON),
+    "association": Study(
+        "association", ng.everyone(), variants=ng.variants(), traits=(EGFR, ng.measurement("potassium", "mmol/L").first()),
+        options=SIDE | {"site_effect": "none", "min_count": 50}, **COMMON,
+    ),
+    "association of cases": Study("association", DIABETES, variants=ng.variants(), options={"firth_below": 1}, **COMMON),
+    "gene_tests": Study("gene_tests", DIABETES, ng.sex("male"), DAMAGING, options={"max_af": 0.05, "min_carriers": 20}, **COMMON),
+    "survival": Study("survival", ng.everyone(), since=BREAST_CANCER, by=("sex",), options={"months": 6, **SIDE}, **COMMON),
+    "survival of carriers": Study(
+        "survival", ng.everyone(), since=BREAST_CANCER.after(DIABETES, within_days=365), variants=DAMAGING, **COMMON),
+    "families": Study("families", hpo("HP:0001250"), variants=ALTERING.in_genes("SCN1A"), **COMMON),
+    "structure": Study("structure", ng.everyone(), variants=ng.variants(), options={"components": 2, "min_af": 0.1}, **COMMON),
+}  # fmt: skip
+
+
+def test_there_is_a_question_of_every_method() -> None:
+    assert {study.method for study in QUESTIONS.values()} == set(METHODS)
+
+
+@pytest.mark.parametrize("study", QUESTIONS.values(), ids=QUESTIONS)
+def test_a_question_that_was_written_down_is_the_same_question(study: Study, tmp_path: Path) -> None:
+    again = Study.from_dict(study.to_dict())
+    assert again == study
+    assert (again.hash, again.options) == (study.hash, study.options)
+    file = tmp_path / "question.toml"
+    file.write_text("\n".join(f"{key} = {toml(part)}" for key, part in study.to_dict().items()), encoding="utf-8")
+    assert tomllib.loads(file.read_text(encoding="utf-8")) == study.to_dict()
+    assert Study.read(file) == study
+    assert Study.read(file).hash == study.hash
+    for line in study.describe().splitlines():
+        assert line.endswith((".", "?"))
+
+
+def toml(part: Any) -> str:
+    """A value in TOML, tables in one line."""
+    if isinstance(part, dict):
+        return "{" + ", ".join(f"{toml(key)} = {toml(value)}" for key, value in part.items()) + "}"
+    if isinstance(part, list):
+        return f"[{', '.join(map(toml, part))}]"
+    if isinstance(part, bool):
+        return str(part).lower()
+    return f'"{part}"' if isinstance(part, str) else repr(part)
+
+
+def test_an_option_left_unsaid_is_the_same_question_as_its_default_said() -> None:
+    for name, study in QUESTIONS.items():
+        said = {option: each.default for option, each in METHODS[study.method].options.items()}
+        plain = Study.from_dict({key: part for key, part in study.to_dict().items() if key != "options"})
+        written = Study.from_dict({**plain.to_dict(), **({"options": said} if said else {})})
+        assert (written, written.hash) == (plain, plain.hash), name
+
+
+def test_every_option_changes_the_hash() -> None:
+    """Else a steward would approve one question and another would run."""
+    study = QUESTIONS["association"]
+    others: dict[str, Any] = {
+        "covariates": ["sex"],
+        "site_effect": "intercept",
+        "relatives": "keep",
+        "min_count": 51,
+        "firth_below": 0.5,
+    }
+    assert set(others) == set(study.options)
+    for name, other in others.items():
+        changed = Study.from_dict({**study.to_dict(), "options": {**study.to_dict()["options"], name: other}})
+        assert changed.hash != study.hash, name
+
+
+# -- Across walls -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> list[Node]:
+    workspace = federation(tmp_path_factory.mktemp("walls"), "northgate", "riverside", "southport")
+    keys = {name: site_key(workspace.path / f"{name}.key") for name in workspace.sites}
+    peers = {name: name_of(key) for name, key in keys.items()}
+    return [Node(site, keys[name], peers, SETTINGS) for name, site in workspace.sites.items()]
+
+
+@pytest.mark.parametrize("method", sorted(ROUNDS))
+def test_a_hub_refuses_what_takes_several_rounds_in_a_sentence(nodes: list[Node], method: str) -> None:
+    study = QUESTIONS[method]
+    for node in nodes:
+        node.approve(study.hash, "ben")
+    with pytest.raises(BadStudy) as refused:
+        Hub(nodes).ask(study, asked_by="rita")
+    assert str(refused.value) == (
+        f"asking across walls failed: {method} needs several rounds, and masks are for one round of counts yet; "
+        "run it where the sites' folders can be opened (Lab.run)."
+    )
+
+
+def test_a_site_that_keeps_small_counts_back_does_not_add_what_cannot_be_rounded(tmp_path: Path) -> None:
+    """Moorland is named as silent among the others; asked alone it answers, and the gate applies its thresholds to its own numbers."""
+    sites = federation(tmp_path).sites.values()
+    study = Study("association", ng.icd10("Q61"), variants=ng.variants())
+    together = run(study, sites, SETTINGS)
+    assert [site for site, _ in together.receipt.silent] == ["moorland"]
+    assert any(
+        "moorland did not answer: its rules do not let small counts be pooled" in note for note in together.notes
+    )
+    alone = run(study, [site for site in sites if site.name == "moorland"], SETTINGS)
+    assert not alone.receipt.silent
