@@ -21,6 +21,7 @@ __all__ = ["Floats", "NotConverged", "Sums", "solve", "total"]
 
 Floats = npt.NDArray[np.float64]
 State = TypeVar("State")
+Total = TypeVar("Total")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +82,8 @@ class NotConverged(BadInput):
 
 
 def solve(
-    sums: Callable[[State], Sums],
-    step: Callable[[State, Sums], tuple[State, bool]],
+    sums: Callable[[State], Total],
+    step: Callable[[State, Total], tuple[State, bool]],
     start: State,
     *,
     most_rounds: int = 50,

@@ -140,12 +140,7 @@ def run(
 def _run_in_rounds(
     study: Study, sites: Sequence[Site], settings: Settings, asked_by: str, resolved: VariantFilter | None
 ) -> Released:
-    asked = ask_in_rounds(study, ROUNDS[study.method], sites, settings, resolved)
-    for site in sites:
-        site.log.append(
-            "study answered", asked_by, study=study.hash, method=study.method, purpose=study.purpose,
-            release=asked.releases.get(site.name, ""), silent=asked.silent.get(site.name, ""),
-        )  # fmt: skip
+    asked = ask_in_rounds(study, ROUNDS[study.method], sites, settings, resolved, asked_by)
     answers = [
         SiteAnswer(
             site.name,

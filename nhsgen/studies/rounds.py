@@ -7,7 +7,7 @@ sums leaves it. The last state is turned into an estimate, which passes the disc
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any
 
@@ -16,6 +16,7 @@ from nhsgen.errors import Tampered
 from nhsgen.progress import track
 from nhsgen.results import Estimate
 from nhsgen.settings import Settings
+from nhsgen.statistics.sums import solve
 from nhsgen.studies.question import Study
 from nhsgen.studies.site import SiteData, open_site
 from nhsgen.variants import VariantFilter
@@ -72,10 +73,17 @@ class Asked:
 
 
 def ask_in_rounds(
-    study: Study, rounds: Rounds, sites: Iterable[Site], settings: Settings, resolved: VariantFilter | None
+    study: Study,
+    rounds: Rounds,
+    sites: Iterable[Site],
+    settings: Settings,
+    resolved: VariantFilter | None,
+    asked_by: str,
 ) -> Asked:
-    """Prepare every site, then ask all of them until the method has its answer. A site that keeps small counts back answers alone only:
-    the gate then applies its thresholds to its own numbers."""
+    """Prepare every site, then ask all of them until the method has its answer; their logs remember that they were asked.
+
+    A site that keeps small counts back answers alone only: the gate then applies its thresholds to its own numbers.
+    """
     asked = list(sites)
     parts: dict[str, Part] = {}
     releases: dict[str, str] = {}
@@ -99,16 +107,18 @@ def ask_in_rounds(
                 silent[site.name] = f"its contract has no {unbound.word}"
             except Tampered as broken:
                 silent[site.name] = f"it refuses to answer: {broken.found}"
+        for site in asked:
+            site.log.append(
+                "study answered", asked_by, study=study.hash, method=study.method, purpose=study.purpose,
+                release=releases.get(site.name, ""), silent=silent.get(site.name, ""),
+            )  # fmt: skip
         if not parts:
             return Asked(None, parts, releases, silent)
-        return Asked(rounds.estimate(study, _settled(study, rounds, parts)), parts, releases, silent)
 
+        def total(state: State) -> Any:
+            # In one order, so that the same question has the same last digit.
+            return reduce(add, [parts[name].ask(state) for name in sorted(parts)])
 
-def _settled(study: Study, rounds: Rounds, parts: Mapping[str, Part]) -> State:
-    """Sites are asked and added in one order, so that the same question has the same last digit."""
-    state = rounds.start(study)
-    for _ in range(rounds.most):
-        state, done = rounds.step(study, state, reduce(add, [parts[name].ask(state) for name in sorted(parts)]))
-        if done:
-            break
-    return state
+        step = partial(rounds.step, study)
+        settled = solve(total, step, rounds.start(study), most_rounds=rounds.most)
+        return Asked(rounds.estimate(study, settled), parts, releases, silent)

@@ -256,7 +256,7 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> Splits:
 def estimated(study: Study, sites: Sequence[Site]) -> Any:
     """What all of `sites` together say, exact: for inside the walls."""
     if study.method in ROUNDS:
-        asked = ask_in_rounds(study, ROUNDS[study.method], sites, SETTINGS, None)
+        asked = ask_in_rounds(study, ROUNDS[study.method], sites, SETTINGS, None, "rita")
         assert not asked.silent
         assert asked.estimate is not None
         return asked.estimate

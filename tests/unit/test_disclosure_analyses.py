@@ -267,7 +267,9 @@ def test_an_effect_that_few_cases_make_is_not_shown() -> None:
     rows = [allele(n, copies=200, fewest=fewest) for n, fewest in enumerate((0, 1, 7, 8))]
     released = release(scan(*rows, cases=100), NHS)
     assert texts(released, "variant") == ["16-0-A-C", "16-3-A-C"]
-    assert any(note.startswith("2 alleles") and "or fewer than 8 in cases or in controls" in note for note in released.notes)
+    assert any(
+        note.startswith("2 alleles") and "or fewer than 8 in cases or in controls" in note for note in released.notes
+    )
 
 
 def test_frequencies_are_shown_only_where_the_list_is_short() -> None:
