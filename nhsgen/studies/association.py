@@ -161,5 +161,5 @@ def _fewest(copies: int, in_cases: int, people: int, cases: int) -> int:
 
 
 ASSOCIATION = Rounds(
-    _prepare, lambda study: State(Linear() if study.traits else Logistic()), _step, _estimate, most=120
+    _prepare, lambda study: State(Linear() if study.traits else Logistic()), _step, _estimate, most=200
 )

@@ -95,4 +95,4 @@ def _estimate(study: Study, state: State) -> GeneTests:
     )
 
 
-GENE_TESTS = Rounds(_prepare, _start, _step, _estimate)
+GENE_TESTS = Rounds(_prepare, _start, _step, _estimate, most=200)

@@ -14,10 +14,13 @@ from four_hospitals import SETTINGS, federation
 import nhsgen as ng
 from nhsgen.cohorts import hpo
 from nhsgen.demo.signals import COMMON_EFFECTS, PLANTED_ALLELES, SURVIVAL
-from nhsgen.errors import BadStudy, NotFound
+from nhsgen.errors import BadInput, BadStudy, NotFound
 from nhsgen.federation import Hub, Node, name_of, site_key
+from nhsgen.genome import Assembly
 from nhsgen.results import Released, Suppressed, Value
+from nhsgen.statistics import gwas_ssf as ssf
 from nhsgen.studies import METHODS, ROUNDS, Study, run
+from nhsgen.studies.exports import gwas_ssf
 
 EGFR, DIABETES, BREAST_CANCER = ng.measurement("eGFR").latest(), ng.icd10("E11"), ng.icd10("C50")
 DAMAGING = ng.variants(impact="high", max_af=0.001)
@@ -315,6 +318,33 @@ def test_every_option_changes_the_hash() -> None:
     for name, other in others.items():
         changed = Study.from_dict({**study.to_dict(), "options": {**study.to_dict()["options"], name: other}})
         assert changed.hash != study.hash, name
+
+
+# -- In the form that others read ------------------------------------------------------------------------------------
+
+
+def test_a_short_scan_is_written_for_the_gwas_catalog(lab: ng.Lab, tmp_path: Path) -> None:
+    near = ng.variants(min_af=0.05).in_region("16:20,340,000-20,360,000")
+    released = lab.gwas(EGFR, variants=near, **SIDE)
+    written = gwas_ssf(released, tmp_path / "egfr.tsv.gz", assembly=Assembly.GRCh38, ancestry=("European",))
+    table, said = ssf.read(tmp_path / "egfr.tsv.gz")
+    assert written.rows == len(table) == len(released.table.rows)
+    assert said["adjusted_covariates"] == ["sex", "birth_year"]
+    strongest = table.sort("neg_log_10_p_value").row(-1, named=True)
+    assert f"16_{strongest['base_pair_location']}_" in strongest["variant_id"]
+    assert released.table.column("pos")[0] == Value(strongest["base_pair_location"])
+
+
+def test_a_long_scan_is_written_without_the_frequencies_it_may_not_show(lab: ng.Lab, tmp_path: Path) -> None:
+    written = gwas_ssf(lab.gwas(EGFR, **SIDE), tmp_path / "egfr.tsv", assembly=Assembly.GRCh38, ancestry=("European",))
+    assert written.rows == 0
+    assert sum(written.left_out.values()) > 500
+
+
+def test_what_is_no_scan_is_not_written_as_one(lab: ng.Lab, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is no association"):
+        gwas_ssf(lab.count(BREAST_CANCER), tmp_path / "a.tsv", assembly=Assembly.GRCh38, ancestry=("European",))
+    assert not list(tmp_path.iterdir())
 
 
 # -- Across walls -----------------------------------------------------------------------------------------------------
