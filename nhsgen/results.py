@@ -256,7 +256,6 @@ class Survival:
     log-rank test stratified by site, None when nothing can be compared."""
 
     starts: tuple[int, ...]
-    months: int
     groups: tuple[SurvivalGroup, ...]
     hazards: tuple[Hazard, ...]
     log_rank_p: float | None
@@ -341,7 +340,7 @@ def drawn_by(kind: str) -> Callable[[Callable[["Released"], "Figure"]], Callable
 class Released:
     """A result that has passed the disclosure gate: it may be shown, drawn, saved and sent. Only `disclosure` makes one.
 
-    kind: which method made it ("counts", "carriers", "frequencies", "burden").
+    kind: what sort of answer it is ("counts", "burden", "gwas", "survival", ...): `plots` draws by it.
     notes: plain sentences: what was suppressed and by which rule, who did not answer.
     question: the study, as it was frozen; `receipt.study` is its hash.
     """

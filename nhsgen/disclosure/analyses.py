@@ -31,7 +31,7 @@ FEWEST_FOR_LAMBDA = 200
 """Alleles below which the inflation of a scan says more of the region than of the scan."""
 
 LEAST_COPIES = 20
-"""Copies of the rarer allele below which an effect speaks of too few people, whatever a study asks for (METHODS: g'X is the carrier's row)."""
+"""Copies of the rarer allele below which an effect speaks of too few people, whatever a study asks for: of one carrier it is their row."""
 
 
 # -- Association ------------------------------------------------------------------------------------------------------
@@ -123,15 +123,14 @@ def survival(estimate: Survival, policy: Policy) -> Written:
     notes = [
         "The share alive is shown as so many of the group's people, rounded as people are; its interval is Peto's, from what is shown."
     ]
-    told = {group.group for group in estimate.groups if _told(group, policy) and not policy.hides(sum(group.deaths))}
+    drawn = {group.group for group in estimate.groups if _told(group, policy)}
+    told = {group.group for group in estimate.groups if group.group in drawn and not policy.hides(sum(group.deaths))}
     everybody = {group.group for group in estimate.groups}
     if estimate.log_rank_p is not None and told == everybody:
         notes.append(f"Log-rank test, stratified by site: p {_figures(estimate.log_rank_p, 2):g}.")
     for hazard in estimate.hazards:
         compared = set(hazard.term.split(" against ")) if " against " in hazard.term else everybody
-        if not policy.zeros_shown and not compared <= {
-            group.group for group in estimate.groups if _told(group, policy)
-        }:
+        if not policy.zeros_shown and not compared <= drawn:
             continue
         if hazard.reason or not compared <= told:
             # Of a hidden group even the reason says something: that nobody in it died, say.

@@ -7,6 +7,7 @@ sums.py       SUMS: what a site sums for each method, and what the total says
 analyses.py   ROUNDS: the methods that ask a site more than once (association, gene_tests, survival, families, structure)
 rounds.py     how they ask: prepare a site once, then sum, step, sum again
 design.py     who takes part at a site, and what is known of them, as numbers
+caveats.py    what a reader must know of one site's part
 asking.py     run: ask each site, add, estimate, pass the gate
 """
 

@@ -1,7 +1,7 @@
 """Asking: one site's part, behind its wall; then all sites together, through the disclosure gate."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -15,10 +15,11 @@ from nhsgen.results import Estimate, Receipt, Released
 from nhsgen.settings import Settings
 from nhsgen.statistics import Summary, frequencies
 from nhsgen.studies.analyses import ROUNDS
+from nhsgen.studies.caveats import caveats
 from nhsgen.studies.methods import METHODS
 from nhsgen.studies.question import Study
 from nhsgen.studies.rounds import ask_in_rounds
-from nhsgen.studies.site import SiteData, open_site
+from nhsgen.studies.site import open_site
 from nhsgen.studies.sums import SUMS
 from nhsgen.variants import VariantFilter
 from nhsgen.workspace import Site
@@ -79,30 +80,9 @@ def summarise(study: Study, site: Site, settings: Settings, resolved: VariantFil
         summary = SUMS[study.method].summarise(study, data, resolved or study.variants or VariantFilter())
         genomic = METHODS[study.method].needs_variants
         population = len(data.sequenced(everyone()) if genomic else data.people(everyone()))
-        notes = tuple(_caveats(study, data))
+        notes = tuple(caveats(study, data))
         assembly = str(data.variants().assembly) if genomic else ""
     return SiteAnswer(site.name, release.id, site.policy, summary, population, notes=notes, assembly=assembly)
-
-
-_NAMED_ONE_BY_ONE = 3
-"""How many genes without a variant get a sentence each; of a panel there may be a hundred."""
-
-
-def _caveats(study: Study, data: SiteData) -> Iterator[str]:
-    """What a reader must know of this site's part: a sentence each, none about its people."""
-    for word in sorted(data.unbound):
-        yield f"{data.site} has no {word}: people known only by them are not counted there."
-    if study.variants is None:
-        return
-    store = data.variants()
-    unseen = store.unseen_genes(study.variants)
-    if len(unseen) > _NAMED_ONE_BY_ONE:
-        asked = len(study.variants.asked_genes)
-        yield f"{data.site} has no variant on {len(unseen):,} of the {asked:,} genes asked for: {', '.join(unseen)}."
-    else:
-        yield from (f"{data.site} has no variant on a gene called {gene}." for gene in unseen)
-    if study.method in {"carriers", "burden"} and store.absence == "unknown":
-        yield f"{data.site} lists only what was found: an allele nobody looked for counts as not carried there."
 
 
 def _reply(study: Study, site: Site, settings: Settings, resolved: VariantFilter | None = None) -> SiteAnswer:
@@ -147,7 +127,7 @@ def _run_in_rounds(
             asked.releases.get(site.name, ""),
             site.policy,
             silent=asked.silent.get(site.name, ""),
-            notes=asked.parts[site.name].notes if site.name in asked.parts else (),
+            notes=asked.notes[site.name] if site.name in asked.parts else (),
             assembly=asked.parts[site.name].assembly if site.name in asked.parts else "",
         )
         for site in sites

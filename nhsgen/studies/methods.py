@@ -56,7 +56,6 @@ class Method:
 
     asks: what it asks, in plain words. groups: what its answer may be split by.
     compares: cases with controls; "traits" means with either cases and controls or measurements. since: it counts time from an event.
-    rounds: how often a site is asked, in words.
     """
 
     asks: str
@@ -65,7 +64,6 @@ class Method:
     compares: bool = False
     traits: bool = False
     since: bool = False
-    rounds: str = "once"
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
@@ -80,7 +78,7 @@ METHODS: Mapping[str, Method] = {
     "frequencies": Method("How common is each such allele in the cohort", True),
     "burden": Method("In which genes do cases carry such variants more often than controls", True, compares=True),
     "association": Method(
-        "Which alleles go with the trait", True, compares=True, traits=True, rounds="three times, and a few more for cases and controls",
+        "Which alleles go with the trait", True, compares=True, traits=True,
         options={
             "covariates": _COVARIATES,
             "site_effect": _SITE_EFFECT,
@@ -90,7 +88,7 @@ METHODS: Mapping[str, Method] = {
         },
     ),
     "gene_tests": Method(
-        "In which genes do rare variants go with the trait", True, compares=True, traits=True, rounds="four times or more",
+        "In which genes do rare variants go with the trait", True, compares=True, traits=True,
         options={
             "covariates": _COVARIATES,
             "site_effect": _SITE_EFFECT,
@@ -100,7 +98,7 @@ METHODS: Mapping[str, Method] = {
         },
     ),
     "survival": Method(
-        "How long do people live after the event", None, (*GROUPS, SITE), since=True, rounds="ten times or so",
+        "How long do people live after the event", None, (*GROUPS, SITE), since=True,
         options={
             "months": Option(3, "time is counted in steps of so many months", low=1, high=60),
             "years": Option(10, "for so many years", low=1, high=50),
@@ -108,10 +106,10 @@ METHODS: Mapping[str, Method] = {
         },
     ),
     "families": Method(
-        "In how many families is there a candidate variant, by gene, inheritance and tier", True, rounds="once"
+        "In how many families is there a candidate variant, by gene, inheritance and tier", True
     ),
     "structure": Method(
-        "How do people group by their genomes", True, rounds="a few times",
+        "How do people group by their genomes", True,
         options={
             "components": Option(4, "how many principal components are found; the first two are drawn", low=2, high=20),
             "min_af": Option(0.05, "only alleles at least this common in all sites together", low=0.01, high=0.5),

@@ -17,6 +17,7 @@ from nhsgen.progress import track
 from nhsgen.results import Estimate
 from nhsgen.settings import Settings
 from nhsgen.statistics.sums import solve
+from nhsgen.studies.caveats import caveats
 from nhsgen.studies.question import Study
 from nhsgen.studies.site import SiteData, open_site
 from nhsgen.variants import VariantFilter
@@ -41,10 +42,9 @@ class Both:
 
 @dataclass(frozen=True)
 class Part:
-    """What a site is, once it is prepared: `ask` gives its sums at a state; notes are sentences for whoever reads the answer."""
+    """What a site is, once it is prepared: `ask` gives its sums at a state."""
 
     ask: Ask
-    notes: tuple[str, ...] = ()
     assembly: str = ""
 
 
@@ -64,11 +64,12 @@ class Rounds:
 
 @dataclass(frozen=True)
 class Asked:
-    """estimate: None when nobody spoke. parts: by site, those who did; silent: why the others did not."""
+    """estimate: None when nobody spoke. parts, releases, notes: by site, of those who did; silent: why the others did not."""
 
     estimate: Estimate | None
     parts: Mapping[str, Part]
     releases: Mapping[str, str]
+    notes: Mapping[str, tuple[str, ...]]
     silent: Mapping[str, str]
 
 
@@ -87,6 +88,7 @@ def ask_in_rounds(
     asked = list(sites)
     parts: dict[str, Part] = {}
     releases: dict[str, str] = {}
+    notes: dict[str, tuple[str, ...]] = {}
     silent: dict[str, str] = {}
     with ExitStack() as open_sites:
         for site in track(asked, "preparing"):
@@ -103,6 +105,7 @@ def ask_in_rounds(
                 data = open_sites.enter_context(open_site(site, release, settings))
                 parts[site.name] = rounds.prepare(study, data, resolved or study.variants or VariantFilter())
                 releases[site.name] = release.id
+                notes[site.name] = tuple(caveats(study, data))
             except NotBound as unbound:
                 silent[site.name] = f"its contract has no {unbound.word}"
             except Tampered as broken:
@@ -113,7 +116,7 @@ def ask_in_rounds(
                 release=releases.get(site.name, ""), silent=silent.get(site.name, ""),
             )  # fmt: skip
         if not parts:
-            return Asked(None, parts, releases, silent)
+            return Asked(None, parts, releases, notes, silent)
 
         def total(state: State) -> Any:
             # In one order, so that the same question has the same last digit.
@@ -121,4 +124,4 @@ def ask_in_rounds(
 
         step = partial(rounds.step, study)
         settled = solve(total, step, rounds.start(study), most_rounds=rounds.most)
-        return Asked(rounds.estimate(study, settled), parts, releases, silent)
+        return Asked(rounds.estimate(study, settled), parts, releases, notes, silent)

@@ -62,7 +62,7 @@ def _prepare(study: Study, data: SiteData, variants: VariantFilter) -> Part:
         if state.loadings is None:
             assert state.krylov is not None
             return pca.summarise(blocks, state.scale, state.krylov.ask)
-        return pca.binned(np.clip(pca.project(blocks, state.loadings)[:, :2], -5.99, 5.99), ancestry, EDGES)
+        return pca.binned(pca.project(blocks, state.loadings), ancestry, EDGES)
 
     return Part(ask, assembly=str(data.variants().assembly))
 

@@ -136,11 +136,11 @@ def _estimate(study: Study, state: State) -> Survival:
         for group, at_risk, dead in zip(state.groups, state.tables["at_risk"], state.tables["deaths"], strict=True)
     )
     if not state.newton.terms:
-        return Survival(starts, study.options["months"], groups, (), None)
+        return Survival(starts, groups, (), None)
     effects = state.newton.answer().effects
     hazards = tuple(Hazard(e.term, e.ratio, e.low, e.high, e.p, e.reason) for e in effects)
     test = log_rank(state.differences, state.groups)
-    return Survival(starts, study.options["months"], groups, hazards, None if test.reason else test.p)
+    return Survival(starts, groups, hazards, None if test.reason else test.p)
 
 
 SURVIVAL = Rounds(_prepare, lambda _: State(), _step, _estimate)

@@ -80,7 +80,7 @@ AGAINST = "carriers against others"
 
 
 def survival(*groups: SurvivalGroup, hazards: tuple[Hazard, ...] = (), log_rank_p: float | None = 0.0123) -> Survival:
-    return Survival((0, 12, 24), 12, groups or (CARRIERS, OTHERS), hazards, log_rank_p)
+    return Survival((0, 12, 24), groups or (CARRIERS, OTHERS), hazards, log_rank_p)
 
 
 def families(cells: Mapping[tuple[str, ...], int], looked_at: int = 45) -> Families:
@@ -349,7 +349,7 @@ def test_a_curve_ends_where_too_few_are_left() -> None:
 
 def test_the_first_deaths_are_hidden_until_there_are_enough_of_them() -> None:
     group = curve("everybody", (100, 3), (97, 4), (93, 2), (91, 0))
-    released = release(Survival((0, 12, 24, 36), 12, (group,), (), None))
+    released = release(Survival((0, 12, 24, 36), (group,), (), None))
     assert texts(released, "survival") == ["1", "suppressed", "suppressed", "0.9"]
 
 
@@ -357,7 +357,7 @@ def test_a_curve_goes_down_and_lies_within_its_interval() -> None:
     group = curve("everybody", (100, 20), (70, 30), (30, 9), (12, 0))
     rows = [
         [float(cell.value) for cell in row[3:] if isinstance(cell, Value)]
-        for row in release(Survival((0, 12, 24, 36), 12, (group,), (), None)).table.rows
+        for row in release(Survival((0, 12, 24, 36), (group,), (), None)).table.rows
     ]
     assert [row[0] for row in rows] == [1.0, 0.8, 0.45, 0.3]  # of 100: 20, 54 and 68 gone, rounded to 5
     assert all(0 <= low <= share <= high <= 1 for share, low, high in rows)
