@@ -323,7 +323,9 @@ def test_every_option_changes_the_hash() -> None:
 def test_a_gene_that_nobody_lists_is_named_in_rounds_too(lab: ng.Lab) -> None:
     released = lab.gwas(EGFR, variants=ng.variants().in_genes("UMOD", "GANAB"), **SIDE)
     named = [note for note in released.notes if "no variant on a gene called" in note]
-    assert named == [f"{site} has no variant on a gene called GANAB." for site in ("moorland", "northgate", "riverside")]
+    assert named == [
+        f"{site} has no variant on a gene called GANAB." for site in ("moorland", "northgate", "riverside")
+    ]
 
 
 # -- In the form that others read ------------------------------------------------------------------------------------
