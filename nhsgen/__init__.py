@@ -28,7 +28,9 @@ The house. Imports go down only; a room is named after its work.
              ontology        the Human Phenotype Ontology
              sandbox         a DuckDB that reads only what it is handed
              compute         the same work over chunks: threads, processes or a cluster
-    ground   results         typed cells, estimates, Released
+    ground   results         typed cells, Released
+             estimates       what an analysis found, exactly; still inside the wall
+             methods         what may be asked, as a table for studies, the gate and stewards
              codes           a type per vocabulary
              genome          the only place where 0-based meets 1-based
              fourfold        the 2 x 2 table: Fisher's test, Woolf's odds ratio, false discovery rates

@@ -9,20 +9,12 @@ from nhsgen.cohorts.persons import ROLES, SEXES, affected_rows
 from nhsgen.cohorts.sql import Query, Sql, fill, juxtaposed, named, union, value
 from nhsgen.contracts.words import Words
 from nhsgen.errors import BadStudy
+from nhsgen.methods import GROUPS
 
 __all__ = ["GROUPS", "NOT_RECORDED", "SEVERAL", "groups", "samples"]
 
 NOT_RECORDED = "not recorded"
 SEVERAL = "more than one recorded"
-
-GROUPS: Mapping[str, str] = {
-    "affected": "affected or unaffected by what the family was recruited for",
-    "age_band": "age on joining, in bands of ten years; 90 and over together",
-    "ancestry": "ancestry group, as the site names it",
-    "birth_decade": "decade of birth, such as 1950s",
-    "family_role": "proband, mother, father, sibling or other",
-    "sex": "female or male",
-}
 
 
 def groups(by: Sequence[str], words: Words) -> Query:

@@ -1,7 +1,6 @@
 """How much: every analysis is a sum. `summarise` at a site, `+` over sites, `estimate` on the total.
 
 summary, sums       what adds up: counts by label; named arrays, and the rounds that some methods need
-methods             what each method sends, in how many rounds, and by how much one person can change it, as a table
 
 counts, carriers    people by group; people who carry, by gene, consequence or group
 frequencies         alleles in a cohort, when sites list different variants
@@ -23,13 +22,10 @@ gwas_ssf, phenopackets   the forms in which others read results and cases
 """
 
 from nhsgen.statistics import burden, carriers, counts, frequencies
-from nhsgen.statistics.methods import METHODS, Method
 from nhsgen.statistics.summary import BACKGROUND, Summary, label, parts
 
 __all__ = [
     "BACKGROUND",
-    "METHODS",
-    "Method",
     "Summary",
     "burden",
     "carriers",

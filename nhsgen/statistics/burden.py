@@ -12,8 +12,8 @@ from math import nan
 import polars as pl
 
 from nhsgen.errors import BadStudy
+from nhsgen.estimates import Burden, BurdenRow
 from nhsgen.fourfold import ALTERNATIVES, benjamini_hochberg, fisher, woolf
-from nhsgen.results import Burden, BurdenRow
 from nhsgen.statistics.summary import BACKGROUND, Summary, label, parts
 
 __all__ = ["GENE_BURDEN_RD", "MEASURES", "Minimum", "estimate", "summarise"]

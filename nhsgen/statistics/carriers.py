@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from nhsgen.results import Carriers
+from nhsgen.estimates import Carriers
 from nhsgen.statistics.summary import BACKGROUND, Summary, label, parts
 
 __all__ = ["MEASURES", "estimate", "summarise"]

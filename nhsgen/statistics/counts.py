@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from nhsgen.results import Counts
+from nhsgen.estimates import Counts
 from nhsgen.statistics.summary import Summary, label, parts
 
 __all__ = ["MEASURES", "estimate", "summarise"]

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from nhsgen.estimates import Frequencies, FrequencyRow
 from nhsgen.genome import Assembly, chromosome_order, ploidy
-from nhsgen.results import Frequencies, FrequencyRow
 from nhsgen.statistics.summary import BACKGROUND, LISTED, NOT_RECORDED, Summary, label, parts
 
 __all__ = ["MEASURES", "SEXES", "estimate", "summarise"]

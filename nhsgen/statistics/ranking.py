@@ -12,7 +12,7 @@ from math import log10
 import polars as pl
 
 from nhsgen.errors import BadInput
-from nhsgen.results import Carriers
+from nhsgen.estimates import Carriers
 from nhsgen.statistics import carriers, similarity
 from nhsgen.statistics.summary import Summary
 

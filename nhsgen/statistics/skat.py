@@ -18,7 +18,7 @@ from scipy import special
 
 from nhsgen.compute import mapped
 from nhsgen.errors import BadInput
-from nhsgen.results import GeneTestRow, GeneTests
+from nhsgen.estimates import GeneTestRow, GeneTests
 from nhsgen.settings import Settings
 from nhsgen.statistics.acat import acat_v, cauchy
 from nhsgen.statistics.masks import MISSING, Carried, Sets, beta_weights

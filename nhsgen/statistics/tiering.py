@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from nhsgen.errors import BadInput
-from nhsgen.results import Families
+from nhsgen.estimates import Families
 from nhsgen.statistics.summary import BACKGROUND, Summary, label, parts
 from nhsgen.statistics.trios import INHERITANCES
 

@@ -11,9 +11,9 @@ caveats.py    what a reader must know of one site's part
 asking.py     run: ask each site, add, estimate, pass the gate
 """
 
+from nhsgen.methods import METHODS, Method, Option
 from nhsgen.studies.analyses import ROUNDS
 from nhsgen.studies.asking import SiteAnswer, answer, conclude, pooled_filter, run, summarise
-from nhsgen.studies.methods import METHODS, Method, Option
 from nhsgen.studies.question import Study
 from nhsgen.studies.sums import SUMS, Sum
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nhsgen.errors import BadStudy
-from nhsgen.results import FrequencyRow
+from nhsgen.estimates import FrequencyRow
 from nhsgen.statistics import Summary, frequencies, genotype_blocks
 from nhsgen.studies.site import SiteData
 from nhsgen.studies.sums import allele_counts

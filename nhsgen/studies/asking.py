@@ -10,13 +10,14 @@ from operator import add
 from nhsgen import disclosure
 from nhsgen.cohorts import NotBound, everyone
 from nhsgen.errors import BadStudy, NotFound, NotSafe, Tampered
+from nhsgen.estimates import Estimate
+from nhsgen.methods import METHODS
 from nhsgen.progress import track
-from nhsgen.results import Estimate, Receipt, Released
+from nhsgen.results import Receipt, Released
 from nhsgen.settings import Settings
 from nhsgen.statistics import Summary, frequencies
 from nhsgen.studies.analyses import ROUNDS
 from nhsgen.studies.caveats import caveats
-from nhsgen.studies.methods import METHODS
 from nhsgen.studies.question import Study
 from nhsgen.studies.rounds import ask_in_rounds
 from nhsgen.studies.site import open_site

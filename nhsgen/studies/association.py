@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nhsgen.errors import NotFound
-from nhsgen.results import Association, AssociationRow
+from nhsgen.estimates import Association, AssociationRow
 from nhsgen.statistics import Summary, firth, inflation, linear, logistic
 from nhsgen.statistics.sums import Floats, Sums
 from nhsgen.studies.alleles import Alleles, Listed, listed

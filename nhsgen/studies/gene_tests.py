@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from nhsgen.errors import BadStudy, NotFound
-from nhsgen.results import GeneTests
+from nhsgen.estimates import GeneTests
 from nhsgen.settings import Settings
 from nhsgen.statistics import linear, masks, skat
 from nhsgen.statistics.sums import Sums

@@ -17,7 +17,7 @@ from nhsgen.cohorts import Cohort, Happening
 from nhsgen.cohorts.events import read_happening
 from nhsgen.cohorts.measurements import Measurement
 from nhsgen.errors import BadFile, BadInput, BadStudy, NotAllowed, NotFound
-from nhsgen.studies.methods import METHODS, Method, unknown
+from nhsgen.methods import METHODS, Method, unknown
 from nhsgen.variants import VariantFilter
 
 __all__ = ["Study"]

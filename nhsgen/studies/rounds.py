@@ -13,8 +13,8 @@ from typing import Any
 
 from nhsgen.cohorts import NotBound
 from nhsgen.errors import Tampered
+from nhsgen.estimates import Estimate
 from nhsgen.progress import track
-from nhsgen.results import Estimate
 from nhsgen.settings import Settings
 from nhsgen.statistics.sums import solve
 from nhsgen.studies.caveats import caveats

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from nhsgen.cohorts import GROUPS, Cohort, NotBound, groups, samples
+from nhsgen.methods import SITE, VARIANT_GROUPS
 from nhsgen.sandbox import Sandbox, open_sandbox
 from nhsgen.settings import Settings
-from nhsgen.studies.methods import SITE, VARIANT_GROUPS
 from nhsgen.variants import VariantFilter, VariantStore
 from nhsgen.workspace import Release, Site
 

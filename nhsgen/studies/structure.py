@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nhsgen.cohorts import NotBound
 from nhsgen.errors import NotFound
-from nhsgen.results import Structure
+from nhsgen.estimates import Structure
 from nhsgen.statistics import Summary, counts, ld, pca
 from nhsgen.statistics.sums import Sums
 from nhsgen.studies.alleles import Alleles, Listed, listed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from nhsgen.cohorts import everyone
-from nhsgen.results import Estimate
+from nhsgen.estimates import Estimate
 from nhsgen.statistics import Summary, burden, carriers, counts, frequencies, tiering
 from nhsgen.studies.families import summarise_families
 from nhsgen.studies.question import Study

@@ -12,7 +12,7 @@ import polars as pl
 
 from nhsgen.cohorts.facts import deaths, first_days, last_days
 from nhsgen.errors import NotFound
-from nhsgen.results import Hazard, Survival, SurvivalGroup
+from nhsgen.estimates import Hazard, Survival, SurvivalGroup
 from nhsgen.statistics import BACKGROUND, Summary, cox, label, parts
 from nhsgen.statistics.sums import Sums
 from nhsgen.statistics.survival import DAYS_A_MONTH, Grid, log_rank, summarise

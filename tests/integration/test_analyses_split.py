@@ -25,7 +25,7 @@ from nhsgen.cohorts import everyone, icd10, sex
 from nhsgen.cohorts.measurements import measurement
 from nhsgen.contracts import shipped
 from nhsgen.errors import NotFound
-from nhsgen.results import Association, Estimate, Families, GeneTests, Structure, Survival
+from nhsgen.estimates import Association, Estimate, Families, GeneTests, Structure, Survival
 from nhsgen.statistics import cox
 from nhsgen.statistics.sums import solve
 from nhsgen.studies import ROUNDS, SUMS, Study

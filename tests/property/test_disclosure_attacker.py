@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nhsgen.disclosure import PRESETS, Policy, gate
-from nhsgen.results import Counts, Receipt, Released, Suppressed, Value, Zero
+from nhsgen.estimates import Counts
+from nhsgen.results import Receipt, Released, Suppressed, Value, Zero
 
 RECEIPT = Receipt("0" * 64, "nhs", (), (), "2026-11-23T09:00:00+00:00")
 POLICIES = st.sampled_from(

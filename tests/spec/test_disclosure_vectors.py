@@ -10,21 +10,9 @@ import pytest
 
 from nhsgen.disclosure import PRESETS, Margin, Policy, dominated, gate, protect, ranges
 from nhsgen.errors import NotSafe
+from nhsgen.estimates import Burden, BurdenRow, Carriers, Counts, Frequencies, FrequencyRow
 from nhsgen.fourfold import fisher, woolf
-from nhsgen.results import (
-    Burden,
-    BurdenRow,
-    Carriers,
-    Cell,
-    Counts,
-    Frequencies,
-    FrequencyRow,
-    Receipt,
-    Released,
-    Suppressed,
-    Value,
-    Zero,
-)
+from nhsgen.results import Cell, Receipt, Released, Suppressed, Value, Zero
 
 NHS = PRESETS["nhs"]
 RECEIPT = Receipt("0" * 64, "nhs", (("Leeds", "a" * 64),), (), "2026-11-23T09:00:00+00:00")

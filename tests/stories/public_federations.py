@@ -9,7 +9,7 @@ from pathlib import Path
 import pysam
 
 from nhsgen import extracts, studies
-from nhsgen.results import Estimate
+from nhsgen.estimates import Estimate
 from nhsgen.settings import Settings
 from nhsgen.studies import Study
 from nhsgen.workspace import Site, Workspace

@@ -14,7 +14,8 @@ from public_federations import SETTINGS, estimate, populations, split_text, spli
 
 import nhsgen as ng
 from nhsgen import contracts, extracts
-from nhsgen.results import Counts, Frequencies, Value
+from nhsgen.estimates import Counts, Frequencies
+from nhsgen.results import Value
 from nhsgen.studies import Study
 from nhsgen.variants.normalise import trim
 from nhsgen.workspace import Workspace

@@ -12,7 +12,8 @@ from public_federations import estimate, through_approval
 import nhsgen as ng
 from nhsgen import contracts
 from nhsgen.cohorts import Cohort
-from nhsgen.results import Counts, Value
+from nhsgen.estimates import Counts
+from nhsgen.results import Value
 from nhsgen.studies import Study
 from nhsgen.workspace import Workspace
 

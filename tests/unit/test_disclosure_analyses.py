@@ -13,24 +13,19 @@ from hypothesis import strategies as st
 
 from nhsgen.disclosure import PRESETS, Policy, gate
 from nhsgen.errors import NotSafe
-from nhsgen.results import (
+from nhsgen.estimates import (
     Association,
     AssociationRow,
-    Cell,
     Estimate,
     Families,
     GeneTestRow,
     GeneTests,
     Hazard,
-    NotRun,
-    Receipt,
-    Released,
     Structure,
-    Suppressed,
     Survival,
     SurvivalGroup,
-    Value,
 )
+from nhsgen.results import Cell, NotRun, Receipt, Released, Suppressed, Value
 
 NHS, GEL, ACRO, ALL_OF_US = (PRESETS[name] for name in ("nhs", "gel", "acro", "allofus"))
 RECEIPT = Receipt("0" * 64, "nhs", (("Leeds", "a" * 64),), (), "2026-11-23T09:00:00+00:00")

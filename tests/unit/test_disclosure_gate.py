@@ -13,7 +13,8 @@ import pytest
 import nhsgen
 from nhsgen.disclosure import PRESETS, Policy, gate, strictest, withhold
 from nhsgen.errors import BadInput, NotSafe
-from nhsgen.results import Burden, BurdenRow, Carriers, Counts, NotRun, Receipt, Released, Suppressed, Value, Zero
+from nhsgen.estimates import Burden, BurdenRow, Carriers, Counts
+from nhsgen.results import NotRun, Receipt, Released, Suppressed, Value, Zero
 from nhsgen.statistics import BACKGROUND, Summary, burden, carriers, counts, label
 
 NHS = PRESETS["nhs"]

@@ -8,7 +8,8 @@ import pytest
 
 from nhsgen import disclosure, plots
 from nhsgen.errors import BadInput
-from nhsgen.results import Counts, NoSuchColumn, NotRun, Receipt, Released, Suppressed, Value, Zero
+from nhsgen.estimates import Counts
+from nhsgen.results import NoSuchColumn, NotRun, Receipt, Released, Suppressed, Value, Zero
 
 RECEIPT = Receipt(
     "ab" * 32, "nhs", (("leeds", "cd" * 32),), (("york", "it has no release"),), "2026-11-23T06:00:00+00:00"

@@ -6,12 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nhsgen import statistics
 from nhsgen.errors import BadInput, BadStudy
 from nhsgen.genome import Assembly
 from nhsgen.statistics import (
     BACKGROUND,
-    METHODS,
     Summary,
     burden,
     carriers,
@@ -19,9 +17,6 @@ from nhsgen.statistics import (
     frequencies,
     label,
     parts,
-    similarity,
-    tiering,
-    tumours,
 )
 
 
@@ -176,20 +171,3 @@ def test_burden_counts_people_and_only_the_genes_asked_for() -> None:
 def test_a_site_with_too_few_people_keeps_everything_back() -> None:
     summary = _burden(("PKD1", 2, 1), cases=3)
     assert summary.without([BACKGROUND]) == Summary.zero(burden.MEASURES)
-
-
-def test_every_method_is_in_the_table() -> None:
-    others = {
-        "families": tiering,
-        "similarity": similarity,
-        "drivers": tumours,
-    }  # the table must not load what they need
-    assert all(METHODS[name].sends == room.MEASURES for name, room in others.items())
-    assert set(METHODS) == {
-        "counts", "carriers", "frequencies", "burden", "families", "similarity", "drivers", "association", "cases against controls",
-        "gene_tests", "structure", "survival", "polygenic",
-    }  # fmt: skip
-    assert all(
-        METHODS[name].sends == getattr(statistics, name).MEASURES
-        for name in ("counts", "carriers", "frequencies", "burden")
-    )

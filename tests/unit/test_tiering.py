@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from nhsgen.errors import BadInput
-from nhsgen.results import Families
+from nhsgen.estimates import Families
 from nhsgen.statistics.tiering import GENOMICS_ENGLAND, estimate, limits, summarise, tier
 
 PANEL = pl.DataFrame(
