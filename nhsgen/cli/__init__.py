@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import typer
 
-from nhsgen.cli import ask, sites, steward, tables, variants
+from nhsgen.cli import ask, methods, sites, steward, tables, variants
 from nhsgen.durable import storage
 from nhsgen.errors import NhsgenError
 
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 app.command("demo")(ask.demo)
 app.command("lab")(ask.lab)
+ask.study.command("methods")(methods.methods)
 app.add_typer(ask.study)
 app.add_typer(ask.pipelines)
 app.add_typer(sites.workspace)
