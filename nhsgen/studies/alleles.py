@@ -5,6 +5,7 @@ every later round asks about. Where a site does not list an allele its people ha
 nothing is known of them.
 """
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nhsgen.errors import BadStudy
 from nhsgen.estimates import FrequencyRow
 from nhsgen.statistics import Summary, frequencies, genotype_blocks
 from nhsgen.studies.site import SiteData
@@ -23,7 +23,6 @@ __all__ = ["Alleles", "Listed", "listed"]
 
 Copies = npt.NDArray[np.uint8]
 _AT_ONCE = 256
-_MOST_BYTES = 2 << 30
 NOT_CALLED = 3
 
 
@@ -67,7 +66,10 @@ def listed(total: Summary) -> Listed:
 
 
 class Alleles:
-    """One site's genotypes at the alleles of a filter, for some of its people."""
+    """One site's genotypes at the alleles of a filter, for some of its people.
+
+    They lie in a file without a name, at the site, that is gone with this object: a genome's alleles are more than memory holds.
+    """
 
     def __init__(
         self,
@@ -76,22 +78,19 @@ class Alleles:
         samples: npt.NDArray[np.int64],
         persons: pl.Series,
     ) -> None:
-        """samples: numbers in the store, one a person. BadStudy when the alleles are too many to hold in memory."""
+        """samples: numbers in the store, one a person."""
         store = data.variants()
         self.people = len(samples)
         self._places: dict[str, int] = {}
-        rows = [np.zeros((0, genotype_blocks.words_for(len(samples))), dtype=np.uint64)]
-        for frame, words, sets in store.packed(variants):
-            rows.append(_chosen(words, frame["haploid_set"], sets, samples))
-            if sum(row.nbytes for row in rows) > _MOST_BYTES:
-                raise BadStudy(
-                    "reading the alleles of a study",
-                    f"they take more than {_MOST_BYTES >> 30} GB",
-                    "ask about fewer: a region, genes, a narrower frequency",
-                )
-            for key in frame["key"]:
-                self._places[key] = len(self._places)
-        self._words = np.concatenate(rows)
+        width = genotype_blocks.words_for(len(samples))
+        with tempfile.TemporaryFile() as file:
+            for frame, words, sets in store.packed(variants):
+                file.write(_chosen(words, frame["haploid_set"], sets, samples).tobytes())
+                for key in frame["key"]:
+                    self._places[key] = len(self._places)
+            file.flush()
+            shape = (len(self._places), width)
+            self._words = np.memmap(file, np.uint64, "r", shape=shape) if all(shape) else np.zeros(shape, np.uint64)
         nobody_called = genotype_blocks.pack(np.full((1, len(samples)), NOT_CALLED, dtype=np.uint8))[0]
         self._absent = np.zeros_like(nobody_called) if store.absence == "reference" else nobody_called
         self.summary = allele_counts(data, persons, variants)
