@@ -33,7 +33,9 @@ The house. Imports go down only; a room is named after its work.
              methods         what may be asked, as a table for studies, the gate and stewards
              codes           a type per vocabulary
              genome          the only place where 0-based meets 1-based
+             cauchy          one p from several, however they depend on each other
              fourfold        the 2 x 2 table: Fisher's test, Woolf's odds ratio, false discovery rates
+             hardy           Hardy-Weinberg proportions: the exact test
              durable         files that are whole or not there
              settings        read once, passed in
              progress        a bar for what takes more than a moment

@@ -20,15 +20,17 @@ class Settings:
     threads: how many cores a query or a scan may use.
     memory_mb: how much memory DuckDB may use before it spills to disk.
     query_seconds: after how long a query is interrupted.
+    workers: who calculates with a site's genotypes: "threads", "processes", or the address of the site's own Dask scheduler.
     """
 
     threads: int = 2
     memory_mb: int = 1024
     query_seconds: float = 600.0
+    workers: str = "threads"
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """From NHSGEN_THREADS, NHSGEN_MEMORY_MB and NHSGEN_QUERY_SECONDS.
+        """From NHSGEN_THREADS, NHSGEN_MEMORY_MB, NHSGEN_QUERY_SECONDS and NHSGEN_WORKERS.
 
         >>> Settings.read({"NHSGEN_THREADS": "4"}).threads
         4
@@ -38,6 +40,7 @@ class Settings:
             threads=int(_number(source, "NHSGEN_THREADS", os.cpu_count() or 2, 1)),
             memory_mb=int(_number(source, "NHSGEN_MEMORY_MB", cls.memory_mb, 1)),
             query_seconds=_number(source, "NHSGEN_QUERY_SECONDS", cls.query_seconds, 0.001),
+            workers=source.get("NHSGEN_WORKERS", cls.workers),
         )
 
 

@@ -115,7 +115,15 @@ class Release:
     @property
     def variants(self) -> Path | None:
         """The folder of its variant store, for `VariantStore.open`."""
-        said = self.manifest["variants"]
+        return self._store("variants")
+
+    @property
+    def tumours(self) -> Path | None:
+        """The folder of the variant store of its people's tumours."""
+        return self._store("tumours")
+
+    def _store(self, name: str) -> Path | None:
+        said = self.manifest.get(name)
         return None if said is None else self.path / said["folder"]
 
     def verify(self) -> None:

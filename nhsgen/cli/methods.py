@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -51,24 +52,31 @@ def _about(method: Method) -> Iterator[str]:
 def _needs(method: Method) -> str:
     who = "cases, and controls if not everybody else" if method.compares else "a cohort"
     if method.traits:
-        who = "cases (and controls), or a cohort and traits"
+        who = f"cases (and controls), or a cohort and traits{' or diseases' if method.diseases else ''}"
     variants = {True: ", variants", False: "", None: "; variants if wanted"}[method.needs_variants]
-    return f"{who}{variants}{', since when time is counted' if method.since else ''}"
+    score = ", a polygenic score (a scoring file)" if method.score else ""
+    return f"{who}{score}{variants}{', since when time is counted' if method.since else ''}"
 
 
 def _most(changes: int | str) -> str:
+    if changes == "relatives":
+        return "as many as they have relatives"
     return f"{changes}" if isinstance(changes, int) else f"as much as their own {changes} differ from everybody's"
 
 
 def _written(default: object) -> str:
-    return f'"{default}"' if isinstance(default, str) else "[]" if default == () else str(default)
+    if isinstance(default, tuple):
+        return f"[{', '.join(map(_written, default))}]"
+    return f'"{default}"' if isinstance(default, str) else str(default)
 
 
 def _may_be(option: Option) -> str:
+    if option.many:
+        return f"one or a list of: {_may_be(replace(option, default=option.default[0], many=False))}"
     if option.free:
         return "a list of texts" if isinstance(option.default, tuple) else "a text"
     if option.choices:
-        return " or ".join(option.choices)
+        return " or ".join(map(str, option.choices))
     return (
         f"{'a whole number' if isinstance(option.default, int) else 'a number'} from {option.low:g} to {option.high:g}"
     )

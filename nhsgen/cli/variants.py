@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 import typer
 
+from nhsgen import hardy
 from nhsgen.cli.options import group
 from nhsgen.cli.variant_questions import TABLES, Choice, choosing, note, pairs_of, save, show, some
 from nhsgen.durable import place_for
 from nhsgen.errors import BadInput
 from nhsgen.genome import Assembly
 from nhsgen.settings import Settings
-from nhsgen.statistics import hardy
 from nhsgen.variants import VariantStore, export, ingest
 from nhsgen.variants.genotypes import COUNTS
 

@@ -10,7 +10,7 @@ events.py        icd10, opcs4, snomed, omop; `after`, `before`, `between` dates
 measurements.py  measurement, observation
 persons.py       sex, born, age, ancestry, family_role, affected, unaffected
 codelists.py     codelist: codes from a file
-grouping.py      groups: by what people can be split; samples: which are theirs
+grouping.py      groups: by what people can be split; samples, tumour_samples: which are theirs
 binding.py       what a contract binds, as SQL: everyone, consent, withdrawal, facts; NotBound
 sql.py           pieces of SQL that carry their parameters
 ranges.py, english.py   limits of numbers; how lists and dates are said
@@ -23,7 +23,7 @@ from nhsgen.cohorts.binding import NotBound
 from nhsgen.cohorts.codelists import codelist
 from nhsgen.cohorts.events import Happening, icd10, omop, opcs4, snomed
 from nhsgen.cohorts.expression import Cohort, everyone
-from nhsgen.cohorts.grouping import GROUPS, groups, samples
+from nhsgen.cohorts.grouping import GROUPS, groups, samples, tumour_samples
 from nhsgen.cohorts.measurements import measurement, observation
 from nhsgen.cohorts.persons import affected, age, ancestry, born, family_role, sex, unaffected
 from nhsgen.cohorts.phenotypes import hpo
@@ -52,5 +52,6 @@ __all__ = [
     "samples",
     "sex",
     "snomed",
+    "tumour_samples",
     "unaffected",
 ]

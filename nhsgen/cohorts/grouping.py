@@ -7,11 +7,11 @@ from nhsgen.cohorts.binding import NotBound, as_text, fact_table, question, rows
 from nhsgen.cohorts.events import comparable
 from nhsgen.cohorts.persons import ROLES, SEXES, affected_rows
 from nhsgen.cohorts.sql import Query, Sql, fill, juxtaposed, named, union, value
-from nhsgen.contracts.words import Words
+from nhsgen.contracts.words import Sample, Words
 from nhsgen.errors import BadStudy
 from nhsgen.methods import GROUPS
 
-__all__ = ["GROUPS", "NOT_RECORDED", "SEVERAL", "groups", "samples"]
+__all__ = ["GROUPS", "NOT_RECORDED", "SEVERAL", "groups", "samples", "tumour_samples"]
 
 NOT_RECORDED = "not recorded"
 SEVERAL = "more than one recorded"
@@ -42,11 +42,19 @@ def groups(by: Sequence[str], words: Words) -> Query:
 
 def samples(words: Words) -> Query:
     """One row per sample of the people who may be asked about: person_id, sample (text); NotBound without a sample table."""
-    if not words.samples:
-        raise NotBound("samples")
+    return _samples(words.samples, "samples", words)
+
+
+def tumour_samples(words: Words) -> Query:
+    """The same of their tumours' samples, which are no `samples`: what a tumour has acquired, nobody was born with."""
+    return _samples(words.tumour_samples, "tumour samples", words)
+
+
+def _samples(bound: Sequence[Sample], called: str, words: Words) -> Query:
+    if not bound:
+        raise NotBound(called)
     links = union(
-        rows(link, Sql("true"), fill(", {sample} AS sample", sample=as_text(named(link.sample))))
-        for link in words.samples
+        rows(link, Sql("true"), fill(", {sample} AS sample", sample=as_text(named(link.sample)))) for link in bound
     )
     select = 'DISTINCT p.who AS person_id, links.sample FROM "every one" p JOIN ({links}) links ON links.who = p.who'
     return question(fill(select, links=comparable(links)), Sql("links.sample IS NOT NULL"), words).query()

@@ -11,7 +11,7 @@ from nhsgen.cohorts.sql import Sql, both, fill, named, union, values
 from nhsgen.contracts.words import Words
 from nhsgen.errors import BadCode
 
-__all__ = ["HasTerm", "hpo"]
+__all__ = ["HasTerm", "hpo", "observed"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,22 @@ def hpo(term: str, *, absent: bool = False) -> Cohort:
     known = ontology.term(term)
     ontology.name(known)
     return HasTerm(known, absent)
+
+
+def observed(words: Words) -> list[Sql]:
+    """Relations of `who` and `hpo`, a term seen in somebody: of each table that holds any."""
+    found = []
+    for bound in words.phenotypes:
+        said = Sql("true")
+        if bound.present is not None:
+            said = fill("{column} IN ({yes})", column=as_text(named(bound.present)), yes=values(bound.present_values))
+        found.append(rows(bound, said, fill(", {term} AS hpo", term=as_text(named(bound.term)))))
+    for event in words.events:
+        if event.vocabulary == HPO.vocabulary:
+            found += [
+                rows(event, Sql("true"), fill(", {code} AS hpo", code=as_text(named(code)))) for code in event.codes
+            ]
+    return found
 
 
 def _is_in(column: str, terms: Sql) -> Sql:

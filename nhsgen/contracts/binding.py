@@ -95,6 +95,7 @@ _KINDS: Mapping[str, tuple[type, bool]] = {  # the word -> what it becomes, and 
     "observations": (Observation, True),
     "family": (Family, False),
     "samples": (Sample, False),
+    "tumour_samples": (Sample, False),
 }
 _SEXES = ("male", "female")
 _ROLES = ("proband", "mother", "father", "sibling", "other")

@@ -104,7 +104,8 @@ class Table:
 @dataclass(frozen=True)
 class VariantFiles:
     """Files of variants. `absence`: what it means that a variant is not in the file: "reference" in a joint call set,
-    "unknown" otherwise. `annotation`: the INFO field with consequences, CSQ (VEP), ANN (SnpEff) or BCSQ (bcftools)."""
+    "unknown" otherwise. `annotation`: the INFO field with consequences, CSQ (VEP), ANN (SnpEff) or BCSQ (bcftools). `samples`:
+    whose they are; a file that tumours' files claim is no germline file, whatever other names match it."""
 
     name: str
     file: str
@@ -112,6 +113,7 @@ class VariantFiles:
     absence: Literal["reference", "unknown"]
     annotation: Literal["CSQ", "ANN", "BCSQ"] | None = None
     required: bool = True
+    samples: Literal["germline", "tumours"] = "germline"
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ class Contract:
     def describe(self) -> str:
         """What it asks for, in lines for a person: tables with their columns, variant files, and the words it binds."""
         files = [
-            f"{files.file}: variants on {files.assembly}; a variant that is not listed is {files.absence}"
+            f"{files.file}: variants {'of tumours ' if files.samples == 'tumours' else ''}on {files.assembly}; "
+            f"a variant that is not listed is {files.absence}"
             for files in self.variants
         ]
         bound = sorted({kind.name for kind in fields(self.words) if getattr(self.words, kind.name)})

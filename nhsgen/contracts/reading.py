@@ -24,7 +24,7 @@ _VARIANT_FILE = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_.*-]*\.(vcf|vcf\.gz|vcf\.bg
 
 # What a contract may say in customProperties.
 _TABLE_PROPERTIES = frozenset({"words", "optional", "missing_markers", "exclude"})
-_VARIANT_PROPERTIES = frozenset({"optional", "assembly", "absence", "annotation"})
+_VARIANT_PROPERTIES = frozenset({"optional", "assembly", "absence", "annotation", "samples"})
 _COLUMN_PROPERTIES = frozenset({"exclude", "optional", "missing_markers", "free_text_allowed", "date_kind", "severity"})
 _DATE_KINDS = frozenset({"birth", "death"})
 
@@ -184,6 +184,7 @@ def _variant_files(schema: SchemaObject, place: Place) -> VariantFiles:
         if annotation is None
         else cast(Any, place.choice("annotation", annotation, ("CSQ", "ANN", "BCSQ"))),
         required=not place.flag("optional", said.get("optional", False)),
+        samples=cast(Any, place.choice("samples", said.get("samples", "germline"), ("germline", "tumours"))),
     )
 
 

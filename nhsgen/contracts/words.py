@@ -32,6 +32,7 @@ class People:
     age: a column with an age in years, as it was when the person joined; for tables that have no year of birth.
     consent: a column and the stored values that mean yes; people without one of them, or without a row, are not asked about.
     died: a column with the date of death.
+    joined: a column with the day on which somebody joined the programme: consented, was enrolled or had the sample taken.
     """
 
     table: str
@@ -44,6 +45,7 @@ class People:
     ancestry: str | None = None
     consent: tuple[str, tuple[str, ...]] | None = None
     died: str | None = None
+    joined: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,10 @@ class Family:
 
 @dataclass(frozen=True)
 class Sample:
-    """Which sample of the variant files is which person's; a person may have several."""
+    """Which sample of the variant files is which person's; a person may have several.
+
+    Bound to `samples` it is of the genome somebody was born with, bound to `tumour_samples` of a tumour of theirs.
+    """
 
     table: str
     person: str
@@ -137,6 +142,7 @@ class Words:
     observations: tuple[Observation, ...] = ()
     family: tuple[Family, ...] = ()
     samples: tuple[Sample, ...] = ()
+    tumour_samples: tuple[Sample, ...] = ()
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The three extracts, as the hospitals would hand them in: de-identified tables and one annotated variant file each."""
+"""The three extracts, as the hospitals would hand them in: de-identified tables, an annotated variant file each, and one of tumours."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from nhsgen.demo import genotypes as drawing
+from nhsgen.demo import tumours as tumours_of
 from nhsgen.demo.identities import name_people
 from nhsgen.demo.people import SITES, assemble, generalise
 from nhsgen.demo.records import write_records
@@ -20,6 +21,7 @@ from nhsgen.progress import track
 __all__ = ["DemoExtract", "write_extracts"]
 
 VARIANT_FILE = "small_variants.vcf.gz"
+TUMOUR_FILE = "somatic_variants.vcf.gz"
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class DemoExtract:
 def write_extracts(out: Path, seed: int = 20261123) -> tuple[DemoExtract, ...]:
     """Write a folder a site under `out`; the same seed writes the same bytes."""
     # A stream of random numbers a step, so that a change in one step leaves the others as they are.
-    who, families, alleles, ill, happened, files = (
-        np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(6)
+    who, families, alleles, ill, happened, files, acquired = (
+        np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(7)
     )
     people = assemble(families)
     carried = choose_carriers(people, who)
@@ -45,12 +47,16 @@ def write_extracts(out: Path, seed: int = 20261123) -> tuple[DemoExtract, ...]:
     label, birth_year = generalise(people)
     records = write_records(people, birth_year, genotypes, carried, having, happened)
     csq, low = annotations(genotypes), low_quality(genotypes, files)
+    tumours = tumours_of.draw(people, records, acquired)
     written = []
     for number, site in track(list(enumerate(SITES)), "writing extracts"):
         folder = out / site.name
         folder.mkdir(parents=True)
         ids = name_people(people, number, files)
         tables = (omop_tables if site.keeps_omop else hes_tables)(people, label, birth_year, records, ids, files)
+        theirs = acquired.permutation(tumours.at(number, people))
+        names = tumours_of.name_samples(len(theirs), acquired)
+        tables = {**tables, tumours_of.TABLE: tumours_of.table(tumours, theirs, names, ids, omop=site.keeps_omop)}
         for name, frame in tables.items():
             _write_table(folder / name, frame)
         in_order = np.array(sorted(ids.persons.tolist(), key=lambda one: ids.sample[one]))
@@ -58,6 +64,7 @@ def write_extracts(out: Path, seed: int = 20261123) -> tuple[DemoExtract, ...]:
         write_variants(
             folder / VARIANT_FILE, genotypes, csq, low, in_order, samples, people.male, site.contig_prefix, files
         )
+        tumours_of.write(folder / TUMOUR_FILE, tumours, theirs, names, site.contig_prefix, acquired)
         written.append(DemoExtract(site.name, folder, site.contracts, site.policy))
     return tuple(written)
 

@@ -13,7 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["CONTIGS", "CSQ_FIELDS", "DOES", "Does", "Gene", "Placed", "annotate", "draw_effects", "genes", "place"]
+__all__ = [
+    "CONTIGS",
+    "CSQ_FIELDS",
+    "DOES",
+    "Does",
+    "Gene",
+    "Placed",
+    "annotate",
+    "draw_effects",
+    "genes",
+    "place",
+    "tumour_genes",
+]
 
 # GRCh38 chromosomes and their lengths in bases (Genome Reference Consortium, GRCh38.p14).
 CONTIGS: Mapping[str, int] = {
@@ -78,7 +90,17 @@ def genes() -> tuple[Gene, ...]:
     >>> [(gene.symbol, gene.chrom, gene.strand) for gene in genes()][:2]
     [('PKD1', '16', '-'), ('PKD2', '4', '+')]
     """
-    with resources.files("nhsgen.demo").joinpath("genes.csv").open("rb") as table:
+    return _genes("genes.csv")
+
+
+@cache
+def tumour_genes() -> tuple[Gene, ...]:
+    """The genes of tumour_genes.csv, in its order: those that drive tumours, then those that are mutated because they are long."""
+    return _genes("tumour_genes.csv")
+
+
+def _genes(name: str) -> tuple[Gene, ...]:
+    with resources.files("nhsgen.demo").joinpath(name).open("rb") as table:
         frame = pl.read_csv(table, schema_overrides={"chrom": pl.String})
     return tuple(Gene(**row) for row in frame.iter_rows(named=True))
 

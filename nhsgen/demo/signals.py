@@ -16,13 +16,16 @@ __all__ = [
     "ACROSS_SITES",
     "COMMON_EFFECTS",
     "DISEASES",
+    "DRIVERS",
     "PLANTED_ALLELES",
     "SURVIVAL",
+    "TUMOURS",
     "Carried",
     "CommonEffect",
     "Disease",
     "PlantedAlleles",
     "Survival",
+    "Tumour",
     "choose_carriers",
     "choose_diseased",
 ]
@@ -118,6 +121,46 @@ class Survival:
 
 
 SURVIVAL = Survival("breast cancer", "BRCA2", 0.055, 2.5)
+
+
+@dataclass(frozen=True)
+class Tumour:
+    """A kind of tumour. icd10: how the code of its cancer begins; share: of that cancer's tumours.
+
+    mutated: by gene, the share of such tumours in which it is. burden: mutations by megabase of coding sequence, the median.
+    """
+
+    name: str
+    icd10: str
+    share: float
+    burden: float
+    mutated: Mapping[str, float]
+
+
+# Shares in the manner of The Cancer Genome Atlas (Nature 2012, breast and bowel; Cell 2015, lobular), made plainer: TP53 and GATA3
+# instead of each other, CDH1 with PIK3CA, APC with KRAS, and BRAF where a tumour cannot mend mismatches.
+TUMOURS: tuple[Tumour, ...] = (
+    Tumour("luminal breast", "C50", 0.40, 0.9, {"PIK3CA": 0.40, "GATA3": 0.42, "MAP3K1": 0.16}),
+    Tumour("lobular breast", "C50", 0.20, 0.8, {"CDH1": 0.95, "PIK3CA": 0.62}),
+    Tumour("basal-like breast", "C50", 0.32, 1.6, {"TP53": 0.88, "PTEN": 0.10, "PIK3CA": 0.08}),
+    Tumour("hypermutated breast", "C50", 0.08, 13.5, {"PIK3CA": 0.50, "TP53": 0.20}),
+    Tumour("bowel", "C18", 0.80, 3.2, {"APC": 0.88, "KRAS": 0.65, "TP53": 0.55, "SMAD4": 0.12, "PIK3CA": 0.12}),
+    Tumour("hypermutated bowel", "C18", 0.20, 24.0, {"BRAF": 0.60, "PTEN": 0.20, "APC": 0.10}),
+)
+
+DRIVERS: Mapping[str, Mapping[str, float]] = {
+    "TP53": {"missense_variant": 0.64, "stop_gained": 0.14, "frameshift_variant": 0.16, "splice_donor_variant": 0.06},
+    "PIK3CA": {"missense_variant": 1.0},
+    "GATA3": {"frameshift_variant": 0.70, "splice_acceptor_variant": 0.20, "missense_variant": 0.10},
+    "CDH1": {"frameshift_variant": 0.60, "stop_gained": 0.30, "splice_donor_variant": 0.10},
+    "MAP3K1": {"frameshift_variant": 0.60, "stop_gained": 0.30, "missense_variant": 0.10},
+    "PTEN": {"frameshift_variant": 0.40, "missense_variant": 0.40, "stop_gained": 0.20},
+    "APC": {"stop_gained": 0.60, "frameshift_variant": 0.40},
+    "KRAS": {"missense_variant": 1.0},
+    "SMAD4": {"missense_variant": 0.60, "stop_gained": 0.40},
+    "BRAF": {"missense_variant": 1.0},
+}
+"""What mutations do to each gene that drives tumours, by their share."""
 
 ACROSS_SITES = range(len(SITES))
 

@@ -1,7 +1,7 @@
 """What every writer of a table needs: what was asked under which rules, and how one number becomes a cell."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -16,12 +16,14 @@ __all__ = [
     "Asked",
     "Group",
     "Written",
+    "among",
     "count",
     "enough",
     "figures",
     "further",
     "number",
     "shown",
+    "too_few",
     "whole_number",
 ]
 
@@ -78,9 +80,18 @@ def figures(x: float, digits: int = 2) -> float:
 
 def enough(people: int, cases: int | None, policy: Policy) -> None:
     """NotSafe when the people, the cases or the controls are too few for anything to be said."""
-    groups = [people] if cases is None else [cases, people - cases]
-    if any(not group or policy.hides(group) for group in groups):
+    if too_few([people] if cases is None else [cases, people - cases], policy):
         raise NotSafe("releasing an analysis", policy.rule, "ask about more people, or ask more sites")
+
+
+def too_few(groups: Iterable[int], policy: Policy) -> bool:
+    """Whether one of these groups is nobody, or too small for anything to be said of it."""
+    return any(not group or policy.hides(group) for group in groups)
+
+
+def among(first: int) -> str:
+    """How it is said that something is among the first so many."""
+    return "the first" if first == 1 else f"one of the first {first}"
 
 
 def further(hidden: int, what: str, policy: Policy, who: str = "people") -> list[str]:

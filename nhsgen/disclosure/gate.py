@@ -8,7 +8,19 @@ the rounded ones, and so cannot say more than they do.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nhsgen.disclosure import alleles, families, genes, people, structure, times
+from nhsgen.disclosure import (
+    alleles,
+    combined,
+    families,
+    genes,
+    people,
+    phenotypes,
+    quality,
+    scores,
+    structure,
+    times,
+    tumours,
+)
 from nhsgen.disclosure.cells import BACKGROUND, SEPARATOR, Asked, Written
 from nhsgen.disclosure.policies import Policy
 from nhsgen.errors import NotSafe
@@ -16,13 +28,29 @@ from nhsgen.estimates import (
     Association,
     Burden,
     Carriers,
+    Cosegregation,
     Counts,
+    Drivers,
     Estimate,
     Families,
     Frequencies,
+    FrequenciesByGroup,
     GeneTests,
+    Hazards,
+    Linkage,
+    MetaAnalysis,
+    Patterns,
+    PhenotypeMatch,
+    Relatedness,
+    SampleQuality,
+    Scores,
+    Segregation,
+    Similarity,
     Structure,
     Survival,
+    TrioQuality,
+    TumourBurden,
+    VariantQuality,
 )
 from nhsgen.results import Receipt, Released
 
@@ -34,12 +62,28 @@ WRITERS: Mapping[type, tuple[str, Callable[[Any, Asked], Written]]] = {
     Counts: ("counts", people.counts),
     Carriers: ("carriers", people.carriers),
     Frequencies: ("frequencies", alleles.frequencies),
+    FrequenciesByGroup: ("frequencies_by_group", alleles.frequencies_by_group),
+    VariantQuality: ("variant_quality", quality.variant_quality),
+    SampleQuality: ("sample_quality", quality.sample_quality),
+    Linkage: ("ld", quality.linkage),
+    Relatedness: ("relatedness", quality.relatedness),
     Burden: ("burden", genes.burden),
     Association: ("gwas", alleles.association),
     GeneTests: ("gene_tests", genes.gene_tests),
+    Hazards: ("hazards", times.hazards),
     Survival: ("survival", times.survival),
     Families: ("families", families.families),
+    Segregation: ("segregation", families.segregation),
+    Cosegregation: ("cosegregation", families.cosegregation),
+    TrioQuality: ("trio_quality", families.trio_quality),
+    Similarity: ("similarity", phenotypes.similarity),
+    PhenotypeMatch: ("phenotype_match", phenotypes.phenotype_match),
+    Drivers: ("driver_genes", tumours.drivers),
+    Patterns: ("drivers", tumours.patterns),
+    TumourBurden: ("tumour_burden", tumours.tumour_burden),
     Structure: ("structure", structure.structure),
+    Scores: ("polygenic", scores.scores),
+    MetaAnalysis: ("meta", combined.meta_analysis),
 }
 """By the estimate's type: the kind of the released result, and who writes its table and what is said below it."""
 

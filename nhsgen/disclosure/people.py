@@ -11,7 +11,7 @@ from nhsgen.estimates import Carriers, Counts
 from nhsgen.methods import SITE, VARIANT_GROUPS
 from nhsgen.results import Cell, NotRun, Receipt, Suppressed, Table, Value, Zero
 
-__all__ = ["carriers", "counts"]
+__all__ = ["carriers", "counts", "grouped", "known", "silent"]
 
 ONE_PERSON_MANY_GROUPS = frozenset(VARIANT_GROUPS)
 """Columns over which people may not be added up."""
@@ -31,7 +31,7 @@ def counts(estimate: Counts, asked: Asked) -> Written:
     )
     everybody = sum(estimate.cells.values())
     exactly = everybody if everybody == population else None
-    groups, cells = _groups(estimate.by, estimate.cells, whole, exactly, policy, kept_back, estimate.of)
+    groups, cells = grouped(estimate.by, estimate.cells, whole, exactly, policy, kept_back, estimate.of)
     rows: list[tuple[Cell, ...]] = [(*map(Value, group), cell) for group, cell in zip(groups, cells, strict=True)]
     notes = _about(cells, policy, "there is nobody in that group", kept_back, groups)
     if estimate.by and len(rows) > 1:
@@ -40,7 +40,7 @@ def counts(estimate: Counts, asked: Asked) -> Written:
         if total and not policy.hides(everybody, whole):
             rows.append((*[Value(ALL)] * len(estimate.by), Value(total)))
             notes.append(f"'{ALL}' adds up the rounded counts{' that are shown' if hidden else ''}.")
-    return Table((*estimate.by, "people"), (*rows, *_silent(estimate.by, 1, receipt))), notes
+    return Table((*estimate.by, "people"), (*rows, *silent(estimate.by, 1, receipt))), notes
 
 
 def carriers(estimate: Carriers, asked: Asked) -> Written:
@@ -51,7 +51,7 @@ def carriers(estimate: Carriers, asked: Asked) -> Written:
         place = estimate.by.index(SITE)
         for group, (site, _) in product(estimate.cells, receipt.answered):
             found.setdefault((*group[:place], site, *group[place + 1 :]), 0)
-    groups, cells = _groups(estimate.by, found, estimate.people, None, policy, kept_back)
+    groups, cells = grouped(estimate.by, found, estimate.people, None, policy, kept_back)
     nobody_left = silenced and not estimate.people
     cohort = Suppressed(policy.rule) if nobody_left else count(estimate.people, asked.whole, policy)
     if isinstance(cohort, Suppressed):
@@ -69,10 +69,10 @@ def carriers(estimate: Carriers, asked: Asked) -> Written:
         notes.append("Nobody in the cohort carries such a variant.")
     if set(estimate.by) - ONE_PERSON_MANY_GROUPS:
         notes.append("'of' is the whole cohort, not the group.")
-    return Table((*estimate.by, "carriers", "of"), (*rows, *_silent(estimate.by, 2, receipt))), notes
+    return Table((*estimate.by, "carriers", "of"), (*rows, *silent(estimate.by, 2, receipt))), notes
 
 
-def _silent(by: Sequence[str], numbers: int, receipt: Receipt) -> list[tuple[Cell, ...]]:
+def silent(by: Sequence[str], numbers: int, receipt: Receipt) -> list[tuple[Cell, ...]]:
     """Where a table is by site, a site that did not answer has a row that says why: it is not a zero."""
     if SITE not in by:
         return []
@@ -82,7 +82,7 @@ def _silent(by: Sequence[str], numbers: int, receipt: Receipt) -> list[tuple[Cel
     ]
 
 
-def _groups(
+def grouped(
     by: Sequence[str],
     counts: Mapping[Group, int],
     whole: int | None,
@@ -142,14 +142,14 @@ def _margins(
             if i not in unknown:
                 sums.setdefault(tuple(part for place, part in enumerate(group) if place not in dropped), []).append(i)
         for cells in sums.values():
-            low, high = _known(sum(counts[i] for i in cells), policy)
+            low, high = known(sum(counts[i] for i in cells), policy)
             if len(dropped) == len(by) and exactly is not None:
                 low, high = exactly, exactly
             margins.append(Margin(tuple(cells), low, high))
     return margins
 
 
-def _known(count: int, policy: Policy) -> tuple[int, int]:
+def known(count: int, policy: Policy) -> tuple[int, int]:
     """What showing or hiding `count` would tell."""
     if policy.hides(count):
         return (1 if policy.zeros_shown else 0), policy.least - 1

@@ -93,22 +93,41 @@ def _check_links(files: Path, contracts: Sequence[Contract], settings: Settings)
 
     Every record is read as a release reads it: a file that was cut short shows it at its end.
     """
-    said, variants = variant_files(files, contracts)
-    if said is None:
-        return []
     words = merge_words(contracts)
-    bound = {everyone.table for everyone in words.people[:1]} | {link.table for link in words.samples}
+    bound = {everyone.table for everyone in words.people[:1]}
+    bound |= {link.table for link in (*words.samples, *words.tumour_samples)}
     with tempfile.TemporaryDirectory() as scratch:
+        try:
+            samples, tumours = (_samples(files, contracts, kind, Path(scratch)) for kind in ("germline", "tumours"))
+        except _Unreadable as unreadable:
+            return [unreadable.finding]
+        if samples is None and tumours is None:
+            return []
         tables = {}
         for table in (table for contract in contracts for table in contract.tables if table.name in bound):
             if (files / table.file).is_file():
                 tables[table.name] = Path(scratch) / f"{table.name}.parquet"
                 write_typed(files, table, tables[table.name], settings)
-        store = Path(scratch) / "store"
-        try:
-            ingest(variants, store, assembly=said.assembly, annotation=said.annotation, absence=said.absence)
-        except BadFile as bad:
-            place = "" if bad.line is None else f"line {bad.line:,}: "
-            return [Finding(bad.file or variants[0].name, None, "unreadable", f"{place}{bad.found}; {bad.do_next}")]
-        problems = links.compare(words.only(tables), tables, VariantStore.open(store).samples).problems
-    return [Finding(path.name, None, "sample_link", problem) for path in variants[:1] for problem in problems]
+        problems = links.compare(words.only(tables), tables, samples, tumours).problems
+    _, first = variant_files(files, contracts, "germline" if samples is not None else "tumours")
+    return [Finding(first[0].name, None, "sample_link", problem) for problem in problems]
+
+
+class _Unreadable(Exception):
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.rule)
+        self.finding = finding
+
+
+def _samples(files: Path, contracts: Sequence[Contract], kind: str, scratch: Path) -> Sequence[str] | None:
+    """The samples of the germline's or the tumours' variant files; None when there are no such files."""
+    said, variants = variant_files(files, contracts, kind)
+    if said is None:
+        return None
+    try:
+        ingest(variants, scratch / kind, assembly=said.assembly, annotation=said.annotation, absence=said.absence)
+    except BadFile as bad:
+        place = "" if bad.line is None else f"line {bad.line:,}: "
+        finding = Finding(bad.file or variants[0].name, None, "unreadable", f"{place}{bad.found}; {bad.do_next}")
+        raise _Unreadable(finding) from bad
+    return VariantStore.open(scratch / kind).samples

@@ -46,7 +46,7 @@ def publish(
             "format": _FORMAT,
             "contracts": _keep_contracts(contracts, folder),
             "tables": _write_tables(submitted, contracts, folder, settings),
-            "variants": _write_variants(submitted, contracts, folder),
+            **_write_variants(submitted, contracts, folder),
             "withdrawals": _WITHDRAWALS,
         }
         manifest["people"] = _count_people(contracts, manifest, folder)
@@ -61,16 +61,33 @@ def publish(
     return release
 
 
-def variant_files(submitted: Path, contracts: Sequence[Contract]) -> tuple[VariantFiles | None, tuple[Path, ...]]:
-    """What the contracts say of the variant files that are there, and those files, sorted; (None, ()) when there are none.
+def variant_files(
+    submitted: Path, contracts: Sequence[Contract], samples: str = "germline"
+) -> tuple[VariantFiles | None, tuple[Path, ...]]:
+    """What the contracts say of the variant files of these `samples` that are there, and those files, sorted; (None, ()) when there
+    are none.
 
     BadContract when files that are there differ in assembly, annotation or absence: they cannot share one store.
     """
+    of_tumours = {
+        path
+        for contract in contracts
+        for said in contract.variants
+        if said.samples == "tumours"
+        for path in submitted.glob(said.file)
+    }
     there = {
         said: files
         for contract in contracts
         for said in contract.variants
-        if (files := sorted(path for path in submitted.glob(said.file) if path.is_file()))
+        if said.samples == samples
+        if (
+            files := sorted(
+                path
+                for path in submitted.glob(said.file)
+                if path.is_file() and (path in of_tumours) == (samples == "tumours")
+            )
+        )
     }
     kinds = {(said.assembly, said.annotation, said.absence) for said in there}
     if len(kinds) > 1:
@@ -110,13 +127,24 @@ def _write_tables(
     return tables
 
 
-def _write_variants(submitted: Path, contracts: Sequence[Contract], folder: Path) -> dict[str, Any] | None:
-    said, files = variant_files(submitted, contracts)
+def _write_variants(submitted: Path, contracts: Sequence[Contract], folder: Path) -> dict[str, Any]:
+    """A store of what people were born with and, apart from it, one of their tumours; the latter is not named where there is none."""
+    tumours = _write_store(submitted, contracts, folder, "tumours", "tumours")
+    return {
+        "variants": _write_store(submitted, contracts, folder, "germline", "variants"),
+        **({"tumours": tumours} if tumours else {}),
+    }
+
+
+def _write_store(
+    submitted: Path, contracts: Sequence[Contract], folder: Path, samples: str, name: str
+) -> dict[str, Any] | None:
+    said, files = variant_files(submitted, contracts, samples)
     if said is None:
         return None
-    ingest(files, folder / "variants", assembly=said.assembly, annotation=said.annotation, absence=said.absence)
+    ingest(files, folder / name, assembly=said.assembly, annotation=said.annotation, absence=said.absence)
     return {
-        "folder": "variants",
+        "folder": name,
         "assembly": said.assembly.value,
         "annotation": said.annotation,
         "absence": said.absence,
@@ -126,13 +154,16 @@ def _write_variants(submitted: Path, contracts: Sequence[Contract], folder: Path
 
 def _count_people(contracts: Sequence[Contract], manifest: Mapping[str, Any], folder: Path) -> dict[str, int]:
     tables = {name: folder / table["file"] for name, table in manifest["tables"].items()}
-    samples = None if manifest["variants"] is None else VariantStore.open(folder / "variants").samples
-    found = links.compare(merge_words(contracts).only(tables), tables, samples)
+    samples, tumours = (
+        VariantStore.open(folder / name).samples if manifest.get(name) else None for name in ("variants", "tumours")
+    )
+    found = links.compare(merge_words(contracts).only(tables), tables, samples, tumours)
     for problem in found.problems:
         raise BadFile(
             "joining samples to people", problem, "mend the link table or the variant files and submit them again"
         )
-    return {"people": found.people, "samples": found.linked, "sequenced": found.sequenced}
+    counted = {"people": found.people, "samples": found.linked, "sequenced": found.sequenced}
+    return counted | ({"tumours": found.tumours} if tumours else {})
 
 
 def _hashes(folder: Path) -> dict[str, dict[str, Any]]:

@@ -168,6 +168,7 @@ def _persons(contract: Contract | None, table: Table | None) -> set[str]:
     words = contract.words
     by_person: tuple[tuple[_Bound, ...], ...] = (
         words.people, words.events, words.phenotypes, words.measurements, words.observations, words.family, words.samples,
+        words.tumour_samples,
     )  # fmt: skip
     return {binding.person for bindings in by_person for binding in bindings if binding.table == table.name}
 
@@ -183,7 +184,7 @@ def _keys(contracts: Sequence[Contract]) -> frozenset[str]:
             }
         for family in contract.words.family:
             names |= {family.family, family.father, family.mother}
-        names |= {sample.sample for sample in contract.words.samples}
+        names |= {sample.sample for sample in (*contract.words.samples, *contract.words.tumour_samples)}
     return frozenset(name.casefold() for name in names if name)
 
 

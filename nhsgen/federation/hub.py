@@ -15,13 +15,14 @@ import numpy as np
 from nhsgen import studies
 from nhsgen.disclosure import PRESETS, Policy
 from nhsgen.errors import BadInput, NotSafe
-from nhsgen.federation.messages import Labels, Masked, Message, Question, Round, decode
+from nhsgen.federation.asking_again import Asking, Nobody, words_of
+from nhsgen.federation.messages import Labels, Masked, Message, NextQuestion, Question, Round, Shape, decode
 from nhsgen.federation.node import Node
 from nhsgen.federation.secure_sum import FEWEST, Numbers, total
 from nhsgen.progress import track
 from nhsgen.results import Released
 from nhsgen.statistics import Summary
-from nhsgen.studies import SiteAnswer, Study
+from nhsgen.studies import ROUNDS, SiteAnswer, Study
 
 __all__ = ["Hub"]
 
@@ -36,6 +37,9 @@ class Hub:
 
     def ask(self, study: Study, *, asked_by: str) -> Released:
         """The answer of all sites together; NotAllowed when one has not approved it, NotSafe when fewer than three can answer."""
+        return self._ask_again(study, asked_by) if study.method in ROUNDS else self._ask_once(study, asked_by)
+
+    def _ask_once(self, study: Study, asked_by: str) -> Released:
         opening = Round(token_hex(16), study.hash, tuple(sorted(self.nodes)))
         first = Question("labels", asked_by, study.to_dict(), opening)
         replies = {name: self._hear(name, first, Labels) for name in track(self.nodes, "asking for rows")}
@@ -45,10 +49,18 @@ class Hub:
         terms = _terms(opening, spoke)
         second = replace(first, stage="sum", round=terms)
         masked = {name: self._hear(name, second, Masked) for name in track(terms.sites, "asking for sums")}
-        numbers = total(terms, {name: _words(one, terms) for name, one in masked.items()})
+        numbers = total(terms, {name: words_of(one, terms.digest) for name, one in masked.items()})
         return _concluded(study, list(replies.values()), terms, numbers)
 
-    def _hear(self, name: str, question: Question, kind: type[Kind]) -> Kind:
+    def _ask_again(self, study: Study, asked_by: str) -> Released:
+        asking = Asking(study, self.nodes, self._hear, asked_by)
+        try:
+            estimate = asking.estimate()
+        except Nobody:
+            estimate = None
+        return studies.conclude(study, [_answer(shape) for shape in asking.shapes.values()], estimate=estimate)
+
+    def _hear(self, name: str, question: Question | NextQuestion, kind: type[Kind]) -> Kind:
         reply = decode(self.nodes[name].reply(question.to_bytes()))
         if not isinstance(reply, kind) or (reply.site, reply.round) != (name, question.round.id):  # type: ignore[attr-defined]
             raise BadInput(
@@ -80,14 +92,6 @@ def _terms(opening: Round, spoke: Mapping[str, Labels]) -> Round:
     )
 
 
-def _words(masked: Masked, terms: Round) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    if masked.terms != terms.digest:
-        raise NotSafe(
-            f"adding {masked.site}", "it masked its numbers for another round", "begin a new round with fresh keys"
-        )
-    return np.frombuffer(masked.words, dtype="<u8").astype(np.uint64)
-
-
 def _concluded(study: Study, replies: list[Labels], terms: Round, numbers: Numbers) -> Released:
     """Take the sum apart (see `Round.length`) and let `studies` say what may be said."""
     shape = len(terms.labels), len(terms.measures)
@@ -106,13 +110,13 @@ def _concluded(study: Study, replies: list[Labels], terms: Round, numbers: Numbe
     return studies.conclude(study, answers, summary)
 
 
-def _answer(reply: Labels) -> SiteAnswer:
+def _answer(reply: Labels | Shape) -> SiteAnswer:
     return SiteAnswer(
         reply.site, reply.release, _policy(reply), silent=reply.silent, notes=reply.notes, assembly=reply.assembly
     )
 
 
-def _policy(reply: Labels) -> Policy:
+def _policy(reply: Labels | Shape) -> Policy:
     """The site's rules, every field of them and of its kind: a rule that is missing must not become a default."""
     known = {one.name: type(getattr(PRESETS["nhs"], one.name)) for one in fields(Policy)}
     if {name: type(value) for name, value in reply.policy.items()} != known:

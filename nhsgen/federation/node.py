@@ -2,24 +2,44 @@
 
 A site answers one study on one release with one roster of sites. The same study again with one site more or fewer would give
 that site's numbers by taking one sum from the other, and no cryptography helps against that.
+
+A study that asks again and again is a `Conversation`: what was prepared for it is kept until the hub says that it is over,
+something goes wrong, somebody withdraws, the same study begins anew, or anything is asked when its hub has said nothing for an
+hour.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
 from nhsgen import studies
 from nhsgen.audit import Entry
-from nhsgen.errors import BadInput, BadStudy, NhsgenError, NotAllowed, NotSafe
-from nhsgen.federation.messages import Labels, Masked, Message, Question, Round, canonical, decode
+from nhsgen.errors import BadInput, BadStudy, NhsgenError, NotAllowed, NotSafe, Tampered
+from nhsgen.federation.conversation import Conversation
+from nhsgen.federation.messages import (
+    Ended,
+    Labels,
+    Masked,
+    Message,
+    NextQuestion,
+    Question,
+    Round,
+    Shape,
+    Terms,
+    Turn,
+    decode,
+)
 from nhsgen.federation.secure_sum import Ed25519PrivateKey, Numbers, Seat
+from nhsgen.federation.spelling import canonical
 from nhsgen.settings import Settings
-from nhsgen.statistics import Summary
-from nhsgen.studies import ROUNDS, SiteAnswer, Study
+from nhsgen.studies import APART, ROUNDS, SiteAnswer, Study
+from nhsgen.studies.rounds import prepared, remember
 from nhsgen.workspace import Site
 
 __all__ = ["Node"]
@@ -29,12 +49,12 @@ APPROVED, ASKED, MASKED, REFUSED = "study approved", "study asked", "study maske
 
 @dataclass(frozen=True)
 class Pending:
-    """A round whose rows have been said and whose numbers have not."""
+    """A round whose rows have been said and whose numbers have not; `laid_out` puts them in the order of all sites."""
 
     round: str
     seat: Seat
-    summary: Summary
-    answer: SiteAnswer
+    release: str
+    laid_out: Callable[[Any], Numbers]
 
 
 class Node:
@@ -48,6 +68,7 @@ class Node:
         """
         self.site, self._key, self._peers, self._settings = site, key, dict(peers), settings
         self._pending: dict[str, Pending] = {}
+        self._conversations: dict[str, Conversation] = {}
         self._turn = threading.Lock()
 
     @property
@@ -66,35 +87,47 @@ class Node:
     def reply(self, question: bytes) -> bytes:
         """`answer`, in bytes: what a network carries."""
         message = decode(question)
-        if not isinstance(message, Question):
+        if not isinstance(message, Question | NextQuestion):
             raise BadInput("reading a question", "it is another kind of message", "send a question")
         return self.answer(message).to_bytes()
 
-    def answer(self, question: Question) -> Message:
-        """Labels at stage "labels", Masked at stage "sum"; every refusal is raised, and logged with its reason."""
+    def answer(self, question: Question | NextQuestion) -> Message:
+        """Labels or Shape when first asked, then Masked, and Ended at the end; every refusal is raised, and logged with its reason."""
         with self._turn:
+            for study in [study for study, open_one in self._conversations.items() if open_one.idle]:
+                self._forget(study)
             try:
-                return self._labels(question) if question.stage == "labels" else self._masked(question)
-            except NhsgenError as refusal:
-                why = f"{refusal.tried}: {refusal.found}"
-                self.site.log.append(
-                    REFUSED, question.asked_by, study=question.round.study, round=question.round.id, why=why
-                )
+                return self._said(question)
+            except BaseException as refusal:
+                if isinstance(question, NextQuestion):
+                    self._ended(question.round)
+                if isinstance(refusal, NhsgenError):
+                    why = f"{refusal.tried}: {refusal.found}"
+                    self.site.log.append(
+                        REFUSED, question.asked_by, study=question.round.study, round=question.round.id, why=why
+                    )
                 raise
+
+    def _said(self, question: Question | NextQuestion) -> Message:
+        if question.stage == "sum":
+            return self._masked(question)
+        if isinstance(question, Question):
+            return self._labels(question)
+        return self._ended(question.round) if question.stage == "end" else self._shape(question)
 
     # -- Stage "labels" -----------------------------------------------------------------------------------------------
 
     def _labels(self, question: Question) -> Labels:
         study, terms = self._approved(question), question.round
         self._new(terms)
-        self.site.log.append(ASKED, question.asked_by, study=terms.study, round=terms.id, sites=list(terms.sites))
+        self._remember_asked(question)
         answer = studies.answer(study, self.site, self._settings, asked_by=question.asked_by)
         spoken = partial(Labels, self.name, terms.id, answer.release, asdict(answer.policy))
         if answer.summary is None:
             return spoken(silent=answer.silent)
         seat = Seat(self.name, terms.id, terms.study, self._key)
         # One round a study at a time: a new one puts an unfinished one out of reach.
-        self._pending[terms.study] = Pending(terms.id, seat, answer.summary, answer)
+        self._pending[terms.study] = Pending(terms.id, seat, answer.release, partial(_vector, answer))
         return spoken(
             labels=tuple(sorted({*answer.summary.labels, *answer.withheld})),
             measures=answer.summary.measures,
@@ -103,7 +136,80 @@ class Node:
             assembly=answer.assembly,
         )
 
-    def _approved(self, question: Question) -> Study:
+    def _remember_asked(self, question: Question | NextQuestion) -> None:
+        terms = question.round
+        state = {"number": terms.number, "state": terms.state} if isinstance(terms, Turn) else {}
+        self.site.log.append(
+            ASKED, question.asked_by, study=terms.study, round=terms.id, sites=list(terms.sites), **state
+        )
+
+    # -- Stage "layout", and the end ----------------------------------------------------------------------------------
+
+    def _shape(self, question: NextQuestion) -> Shape:
+        study, terms = self._approved(question), question.round
+        self._new(terms)
+        self._remember_asked(question)
+        spoken = partial(Shape, self.name, terms.id, policy=asdict(self.site.policy))
+        if terms.number == 1:
+            silent = self._begun(study, question)
+            if silent:
+                return spoken(release="", silent=silent)
+        open_one = self._conversations.get(terms.study)
+        if open_one is None:
+            raise NotAllowed("asking again", "this study is not open here, or is over", "begin it again")
+        self._unchanged(open_one)
+        layout = open_one.at(question)
+        seat, known = Seat(self.name, terms.id, terms.study, self._key), open_one.prepared
+        self._pending[terms.study] = Pending(terms.id, seat, known.release, open_one.laid_out)
+        return spoken(
+            release=known.release,
+            layout=layout,
+            notes=known.notes,
+            advert=seat.advert,
+            assembly=known.part.assembly,
+        )
+
+    def _begun(self, study: Study, first: NextQuestion) -> str:
+        """Prepare the site for a new conversation, or say in words why it has nothing to say."""
+        study.check_expiry()
+        self._forget(study.hash)
+        try:
+            withdrawn = self.site.withdrawn()
+        except Tampered:  # as `prepared` finds too, and says
+            withdrawn = frozenset()
+        with ExitStack() as open_sites:
+            found = prepared(study, ROUNDS[study.method], self.site, self._settings, None, open_sites, alone=False)
+            silent = found if isinstance(found, str) else ""
+            remember(self.site, study, first.asked_by, "" if isinstance(found, str) else found.release, silent)
+            if not isinstance(found, str):
+                self._conversations[study.hash] = Conversation(study, first, found, withdrawn, open_sites.pop_all())
+        return silent
+
+    def _unchanged(self, open_one: Conversation) -> None:
+        """NotSafe when it is about people who may no longer be counted."""
+        release = self.site.release()
+        same = release is not None and release.id == open_one.prepared.release
+        if not same or self.site.withdrawn() != open_one.withdrawn:
+            raise NotSafe(
+                "asking again", "somebody withdrew, or the release changed, since the study began", "begin it again"
+            )
+
+    def _ended(self, terms: Turn) -> Ended:
+        open_one = self._conversations.get(terms.study)
+        if open_one is not None and open_one.is_of(terms):
+            self._forget(terms.study)
+        return Ended(self.name, terms.id)
+
+    def _forget(self, study: str) -> None:
+        """Whatever was prepared for this study; its people's rows are gone with it."""
+        open_one = self._conversations.pop(study, None)
+        if open_one is not None:
+            self._pending.pop(study, None)
+            open_one.close()
+
+    # -- Whether it may be asked --------------------------------------------------------------------------------------
+
+    def _approved(self, question: Question | NextQuestion) -> Study:
         """The question's study, if its bytes are the ones that somebody other than the asker approved here."""
         asked = question.round.study
         if sha256(canonical(question.study)).hexdigest() != asked:
@@ -115,11 +221,18 @@ class Node:
             raise NotSafe(
                 "reading the study", "it is not in the one form a study has", "send the study as it was approved"
             )
-        if study.method in ROUNDS:
+        if study.method in APART:
             raise BadStudy(
                 "asking across walls",
-                f"{study.method} needs several rounds, and masks are for one round of counts yet",
-                "run it where the sites' folders can be opened (Lab.run)",
+                f"in a {study.method.replace('_', '-')} each site answers alone, which needs no hub",
+                "ask each site for its association, or run it where the sites' folders can be opened (Lab.run)",
+            )
+        again = study.method in ROUNDS
+        if again != isinstance(question, NextQuestion):
+            raise BadStudy(
+                "asking across walls",
+                f"{study.method} is asked {'in several rounds' if again else 'once'}",
+                "use the same version of nhsgen at the hub and the sites",
             )
         if study.variants is not None and study.variants.needs_pooled_af:
             raise BadStudy(
@@ -137,7 +250,7 @@ class Node:
             )
         return study
 
-    def _new(self, terms: Round) -> None:
+    def _new(self, terms: Terms) -> None:
         if self.name not in terms.sites:
             raise NotSafe("reading the round", f"{self.name} is not in it", "ask only the sites that take part")
         if any(entry.facts["round"] == terms.id for entry in self._entries(ASKED)):
@@ -145,15 +258,15 @@ class Node:
 
     # -- Stage "sum" --------------------------------------------------------------------------------------------------
 
-    def _masked(self, question: Question) -> Masked:
+    def _masked(self, question: Question | NextQuestion) -> Masked:
         terms = question.round
         pending = self._pending.pop(terms.study, None)
         if pending is None or pending.round != terms.id:
             raise NotAllowed("masking", "this round is not open here, or is over", "begin a new round with fresh keys")
         self._approved(question)
-        vector = _vector(pending, terms)
+        vector = pending.laid_out(terms)
         with self.site.log.held():
-            self._one_roster(terms, pending.answer.release)
+            self._one_roster(terms, pending.release)
             words = pending.seat.mask(vector, terms, self._peers)
             # Logged before it leaves: a vector that is sent and not remembered could be asked for again with another roster.
             self.site.log.append(
@@ -161,13 +274,13 @@ class Node:
                 question.asked_by,
                 study=terms.study,
                 round=terms.id,
-                release=pending.answer.release,
+                release=pending.release,
                 sites=list(terms.sites),
                 terms=terms.digest,
             )
         return Masked(self.name, terms.id, terms.digest, words.astype("<u8").tobytes())
 
-    def _one_roster(self, terms: Round, release: str) -> None:
+    def _one_roster(self, terms: Terms, release: str) -> None:
         allowed_again = max(
             (entry.number for entry in self._entries(APPROVED, terms.study) if entry.facts["again"]), default=0
         )
@@ -184,9 +297,10 @@ class Node:
         return [one for one in self.site.log.entries() if one.kind == kind and study in {None, one.facts["study"]}]
 
 
-def _vector(pending: Pending, terms: Round) -> Numbers:
+def _vector(answer: SiteAnswer, terms: Round) -> Numbers:
     """This site's numbers in the round's order: see `Round.length`."""
-    summary, answer = pending.summary, pending.answer
+    summary = answer.summary
+    assert summary is not None  # it is not silent
     if not {*summary.labels, *answer.withheld} <= set(terms.labels) or summary.measures != terms.measures:
         raise NotSafe(
             "masking", "the round leaves out rows or columns of this site", "begin a new round with those of all sites"

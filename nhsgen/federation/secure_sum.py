@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from nhsgen.durable import write_whole
 from nhsgen.errors import BadFile, BadInput, NotAllowed, NotSafe, Tampered
-from nhsgen.federation.messages import Advert, Round, canonical
+from nhsgen.federation.messages import Advert, Terms
+from nhsgen.federation.spelling import canonical
 
 __all__ = ["FEWEST", "Ed25519PrivateKey", "Seat", "name_of", "site_key", "total"]
 
@@ -53,7 +54,7 @@ class Seat:
         public = self._secret.public_key().public_bytes_raw().hex()
         self.advert = Advert(site, public, key.sign(_signed(site, round_id, study, public)).hex())
 
-    def mask(self, vector: Numbers, terms: Round, trusted: Mapping[str, str]) -> Words:
+    def mask(self, vector: Numbers, terms: Terms, trusted: Mapping[str, str]) -> Words:
         """`vector` under the masks of this round: `terms.length` + 2 words.
 
         vector: int64, `terms.length` numbers, none as large as 2^62 over the number of sites.
@@ -72,7 +73,7 @@ class Seat:
                 masked = masked + mask if self._site < advert.site else masked - mask
         return masked
 
-    def _agree(self, terms: Round, trusted: Mapping[str, str]) -> None:
+    def _agree(self, terms: Terms, trusted: Mapping[str, str]) -> None:
         if (terms.id, terms.study) != (self._round, self._study):
             raise NotSafe("masking", "this seat was taken for another round", "begin a new round with fresh keys")
         if len(terms.adverts) < FEWEST:
@@ -83,7 +84,7 @@ class Seat:
             _verify(advert, terms, trusted)
 
 
-def total(terms: Round, masked: Mapping[str, Words]) -> Numbers:
+def total(terms: Terms, masked: Mapping[str, Words]) -> Numbers:
     """The sum of all sites' vectors: `terms.length` numbers. NotSafe when a site is missing or the masks do not cancel."""
     if tuple(sorted(masked)) != terms.sites:
         absent = sorted(set(terms.sites) ^ set(masked))
@@ -131,7 +132,7 @@ def _signed(site: str, round_id: str, study: str, public: str) -> bytes:
     return canonical({"label": LABEL, "public": public, "round": round_id, "site": site, "study": study})
 
 
-def _verify(advert: Advert, terms: Round, trusted: Mapping[str, str]) -> None:
+def _verify(advert: Advert, terms: Terms, trusted: Mapping[str, str]) -> None:
     if advert.site not in trusted:
         raise NotSafe(
             "reading the roster", f"{advert.site}'s key is not known here", "exchange keys with that site first"
@@ -148,7 +149,7 @@ def _verify(advert: Advert, terms: Round, trusted: Mapping[str, str]) -> None:
 # -- Masks ------------------------------------------------------------------------------------------------------------
 
 
-def _mask(secret: X25519PrivateKey, advert: Advert, pair: tuple[str, str], terms: Round, length: int) -> Words:
+def _mask(secret: X25519PrivateKey, advert: Advert, pair: tuple[str, str], terms: Terms, length: int) -> Words:
     try:
         shared = secret.exchange(X25519PublicKey.from_public_bytes(bytes.fromhex(advert.public)))
     except ValueError as error:
@@ -160,7 +161,7 @@ def _mask(secret: X25519PrivateKey, advert: Advert, pair: tuple[str, str], terms
     return np.frombuffer(stream, dtype="<u8").astype(np.uint64)
 
 
-def _guarded(vector: Numbers, terms: Round) -> Numbers:
+def _guarded(vector: Numbers, terms: Terms) -> Numbers:
     """`vector` itself, when its kind, length and range let the sum be exact."""
     if not isinstance(vector, np.ndarray) or vector.dtype != np.int64:
         raise BadInput("masking", "the numbers are not 64-bit whole ones", "scale and round them first")

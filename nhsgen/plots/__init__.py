@@ -8,23 +8,32 @@ registered for its kind; the others take a result by hand: `volcano(result)`, `r
     manhattan, mirrored, qq      a scan of the genome             regional        one region of it, with linkage and genes
     burden, volcano              odds ratios by gene              forest, hazards effects by site, hazard ratios by term
     kaplan_meier                 survival, with numbers at risk   structure       people by ancestry
-    frequencies, lollipop        alleles, and where they lie      frequency_map   how common they are at each site
+    frequencies, lollipop        alleles, and where they lie      frequency_map   how common they are in each group
+    variant_quality, sample_quality  what was called badly        relatedness     pairs of relatives, by degree
+    linkage                      r² by distance
     oncoprint, driver_genes      what drives tumours              pedigrees       how a variant passes down families
+    tumour_burden                mutations by megabase            polygenic       how scores are spread, by group
+    cosegregation                how it goes with the illness     trio_quality    trios, by their Mendelian errors
+    similarity                   how alike groups of people are   phenotype_match which genes fit the most people
 """
 
 from nhsgen.plots.alleles import frequencies, lollipop
 from nhsgen.plots.bars import carriers, counts, families, gene_tests
 from nhsgen.plots.curves import kaplan_meier
+from nhsgen.plots.distributions import polygenic
 from nhsgen.plots.intervals import burden, forest, hazards, volcano
-from nhsgen.plots.pedigree import pedigrees
+from nhsgen.plots.pedigree import cosegregation, pedigrees, trio_quality
+from nhsgen.plots.phenotypes import phenotype_match, similarity
 from nhsgen.plots.places import frequency_map, structure
-from nhsgen.plots.region import regional
+from nhsgen.plots.quality import relatedness, sample_quality, variant_quality
+from nhsgen.plots.region import linkage, regional
 from nhsgen.plots.scan import manhattan, mirrored, qq
-from nhsgen.plots.tumours import driver_genes, oncoprint
+from nhsgen.plots.tumours import driver_genes, oncoprint, tumour_burden
 
 __all__ = [
     "burden",
     "carriers",
+    "cosegregation",
     "counts",
     "driver_genes",
     "families",
@@ -34,13 +43,22 @@ __all__ = [
     "gene_tests",
     "hazards",
     "kaplan_meier",
+    "linkage",
     "lollipop",
     "manhattan",
     "mirrored",
     "oncoprint",
     "pedigrees",
+    "phenotype_match",
+    "polygenic",
     "qq",
     "regional",
+    "relatedness",
+    "sample_quality",
+    "similarity",
     "structure",
+    "trio_quality",
+    "tumour_burden",
+    "variant_quality",
     "volcano",
 ]

@@ -5,11 +5,11 @@ from matplotlib.ticker import MaxNLocator
 
 from nhsgen.errors import BadInput
 from nhsgen.genome import Variant
-from nhsgen.plots.bars import rows_of
 from nhsgen.plots.canvas import (
     BLUE,
     GREY,
     MARKERS,
+    MOST_ROWS,
     PALETTE,
     by_name,
     canvas,
@@ -31,9 +31,11 @@ __all__ = ["frequencies", "lollipop"]
 @drawn_by("frequencies")
 def frequencies(result: Released) -> Figure:
     """Allele frequency by variant, as dots."""
-    names, cells = rows_of(result, "allele frequency")
-    figure, axes = canvas(result, len(names), len(result.table.rows) - len(names))
-    for place, cell in enumerate(cells):
+    rows = records(result, "variant", "allele frequency")
+    shown = rows[:MOST_ROWS]
+    names = [", ".join(str(row[name]) for name in ("variant", "gene") if name in row) for row in shown]
+    figure, axes = canvas(result, len(shown), len(rows) - len(shown))
+    for place, cell in enumerate(row["allele frequency"] for row in shown):
         if isinstance(cell, Value | Zero):
             axes.plot(number(cell), place, "o", color=BLUE)
         else:
@@ -57,7 +59,7 @@ def lollipop(result: Released, gene: str | None = None) -> Figure:
         raise BadInput(f"drawing the gene {chosen}", "its variants lie on several chromosomes", "name one gene")
     hidden = [i for i, row in enumerate(rows) if not is_number(row["carriers"])]
     why = why_hidden([row["carriers"] for row in rows])
-    axes = (figure := page(f"{result.title}: {chosen}", 9, 4.2, why)).add_subplot()
+    axes = (figure := page(f"{result.title} {chosen}", 9, 4.2, why)).add_subplot()
     most = max((number(row["carriers"]) for row in rows if is_number(row["carriers"])), default=1.0) or 1.0
     for row, place, kind in zip(rows, places, kinds, strict=True):
         if is_number(row["carriers"]):

@@ -10,9 +10,12 @@ from nhsgen.plots.canvas import (
     BLUE,
     GREY,
     HATCHES,
+    MARKERS,
     MOST_ROWS,
     ORANGE,
+    PALE,
     PALETTE,
+    PURPLE,
     SKY,
     VERMILION,
     by_name,
@@ -58,48 +61,77 @@ def families(result: Released) -> Figure:
     return figure
 
 
-_TESTS = (("burden p", "burden", "o", ORANGE), ("SKAT p", "SKAT", "s", SKY), ("SKAT-O p", "SKAT-O", "^", "black"))
+ALL_MASKS = "all masks p"
+_TESTS = (
+    ("burden p", "burden", "o", ORANGE),
+    ("SKAT p", "SKAT", "s", SKY),
+    ("SKAT-O p", "SKAT-O", "^", "black"),
+    ("ACAT-V p", "ACAT-V", "D", PURPLE),
+)
 
 
 @drawn_by("gene_tests")
 def gene_tests(result: Released) -> Figure:
-    """The strongest genes: a bar for ACAT-O, which joins the tests, and a mark for each test; orange-red beyond 0.05 / genes.
+    """The strongest genes: a bar for ACAT-O, which joins the tests, and a mark for each test; orange-red beyond 0.05 / genes. Where
+    there are masks, the bar is for all of them together, and there is a mark for each.
 
-    Genes without an ACAT-O p are counted below, not drawn. Several traits are named beside the gene.
+    Genes without a p for the bar are counted below, not drawn. Several traits are named beside the gene.
     """
-    rows = records(result, "gene", "ACAT-O p", *(column for column, *_ in _TESTS))
+    masked = "mask" in result.table.columns
+    rows = _by_gene(result) if masked else records(result, "gene", "ACAT-O p", *(column for column, *_ in _TESTS[:3]))
+    bar = ALL_MASKS if masked else "ACAT-O p"
+    marks = _marks_of_masks(result) if masked else [test for test in _TESTS if test[0] in result.table.columns]
     traits = len({row["trait"] for row in rows if "trait" in row}) > 1
-    tested = sorted((row for row in rows if is_number(row["ACAT-O p"])), key=lambda row: number(row["ACAT-O p"]))
+    tested = sorted((row for row in rows if is_number(row[bar])), key=lambda row: number(row[bar]))
     shown = tested[:MOST_ROWS]
     figure, axes = canvas(result, len(shown), 0)
-    genes = sum(not isinstance(row["ACAT-O p"], NotRun) for row in rows)  # the suppressed ones were tested too
+    genes = sum(not isinstance(row[bar], NotRun) for row in rows)  # the suppressed ones were tested too
     strict = 0.05 / max(1, genes)
     for place, row in enumerate(shown):
-        p = number(row["ACAT-O p"])
+        p = number(row[bar])
         axes.barh(place, _height(p), color=VERMILION if p < strict else BLUE, height=0.7, zorder=1)
-        for column, _, marker, colour in _TESTS:
-            if is_number(row[column]):
+        for column, _, marker, colour in marks:
+            if column in row and is_number(row[column]):
                 axes.plot(_height(number(row[column])), place, marker, color=colour, markeredgecolor="white", zorder=3)
-    for _, name, marker, colour in _TESTS:
+    for _, name, marker, colour in marks:
         axes.plot([], [], marker, color=colour, markeredgecolor="white", label=name)
     axes.axvline(_height(strict), color="black", linewidth=1, linestyle="--", label=f"0.05 / {genes:,} genes")
-    legend_beside(axes, "bar: ACAT-O")
+    legend_beside(axes, "bar: all masks" if masked else "bar: ACAT-O")
     axes.margins(x=0.08)
     axes.set_xlim(left=0)
     label(axes, [f"{row['gene']}, {row['trait']}" if traits else str(row["gene"]) for row in shown], "$-$log$_{10}$ p")
     weaker = f"{len(tested) - len(shown):,} weaker genes are in the table. " if len(tested) > len(shown) else ""
-    footnote(figure, weaker + left_out([row["ACAT-O p"] for row in rows], "gene"))
+    footnote(figure, weaker + left_out([row[bar] for row in rows], "gene"))
     return figure
+
+
+def _by_gene(result: Released) -> list[dict[str, Cell]]:
+    """One row a gene and trait, with each mask's ACAT-O p under its name."""
+    genes: dict[tuple[str, str], dict[str, Cell]] = {}
+    for row in records(result, "trait", "gene", "mask", "ACAT-O p", ALL_MASKS):
+        gene = genes.setdefault((str(row["trait"]), str(row["gene"])), row)
+        gene[f"mask {row['mask']}"] = row["ACAT-O p"]
+    return list(genes.values())
+
+
+def _marks_of_masks(result: Released) -> list[tuple[str, str, str, str]]:
+    names = sorted(set(map(str, result.table.column("mask"))))
+    colours = by_name(names, [colour for colour in PALETTE if colour not in {BLUE, VERMILION}])  # those are the bars'
+    markers = by_name(names, MARKERS, 1)
+    return [(f"mask {name}", name, markers[name], colours[name]) for name in names]
 
 
 def _height(p: float) -> float:
     return float(-np.log10(max(p, 1e-300)))
 
 
-def stacked(axes: Axes, names: Sequence[str], parts: Sequence[tuple[str, str, Cell]]) -> None:
-    """Bars of several parts: each part is a bar's name, the part's own name, and a cell. Suppressed parts are told, not stacked."""
-    kinds = list(dict.fromkeys(kind for _, kind, _ in parts))
-    colours, hatches = by_name(kinds, PALETTE), by_name(kinds, HATCHES, 1)
+def stacked(axes: Axes, names: Sequence[str], parts: Sequence[tuple[str, str, Cell]], rest: str = "") -> None:
+    """Bars of several parts: each part is a bar's name, the part's own name, and a cell. Suppressed parts are told, not stacked.
+
+    rest: the part that is whatever the others leave, in grey."""
+    kinds = sorted(dict.fromkeys(kind for _, kind, _ in parts), key=lambda kind: kind == rest)
+    colours = {**by_name(kinds, PALETTE), rest: PALE}
+    hatches = {**by_name(kinds, HATCHES, 1), rest: ""}
     ends = dict.fromkeys(names, 0.0)
     untold: dict[str, list[str]] = {}
     for name, kind, cell in parts:

@@ -30,6 +30,7 @@ __all__ = [
     "ORANGE",
     "PALE",
     "PALETTE",
+    "PURPLE",
     "SKY",
     "VERMILION",
     "Floats",

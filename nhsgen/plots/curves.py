@@ -34,16 +34,18 @@ def kaplan_meier(result: Released) -> Figure:
     last = max((number(row["time"]) for row in rows), default=1.0)
     axes.set_xlim(0, 1.03 * last if last > 0 else 1.0)
     axes.set_ylim(0, 1.03)
-    axes.set_ylabel("share alive, with 95 % band")
+    axes.set_ylabel(f"share {'without it' if 'until' in result.question else 'alive'}, with 95 % band")
     axes.spines[["top", "right"]].set_visible(False)
-    months = "months" in _options(result)
+    months, ages = "months" in _options(result), result.question.get("since") == "birth"
     step = next((step for step in (1, 3, 6, 12, 24, 60) if last <= 8 * step), 120)
-    axes.xaxis.set_major_locator(MultipleLocator(step) if months else MaxNLocator(8))
+    axes.xaxis.set_major_locator(MultipleLocator(step) if months or ages else MaxNLocator(8))
+    if ages:
+        axes.xaxis.set_major_formatter(lambda month, _: f"{month / 12:g}")
     if groups:
         legend_beside(axes)
     _at_risk(below, groups, [tick for tick in axes.get_xticks() if 0 <= tick <= last])
     axes.tick_params(labelbottom=True)
-    axes.set_xlabel("months" if months else "time")
+    axes.set_xlabel("age in years" if ages else "months" if months else "time")
     return figure
 
 
@@ -53,7 +55,9 @@ def _curve(axes: Axes, name: str, steps: Sequence[Mapping[str, Cell]], colour: s
     times, lives, lows, highs = (
         [number(step[column]) for step in shown] for column in ("time", "survival", "low", "high")
     )
-    if times and times[0] > 0:
+    if (
+        times and times[0] > 0 and lives[0] < 1
+    ):  # one that is whole later begins there: of people who come under observation
         times, lives, lows, highs = [0.0, *times], [1.0, *lives], [1.0, *lows], [1.0, *highs]
     told = name if shown else f"{name} (suppressed)"
     axes.step(times, lives, where="post", color=colour, linestyle=dashes, linewidth=1.8, label=told)
@@ -67,9 +71,10 @@ def _at_risk(axes: Axes, groups: Mapping[str, Sequence[Mapping[str, Cell]]], tic
     """At each tick, those at risk at the first time from there on; nothing beyond a group's last time."""
     for line, steps in enumerate(groups.values()):
         times = np.array([number(step["time"]) for step in steps])
+        begins = times[0] if number(steps[0]["survival"]) == 1 else 0.0
         for tick in ticks:
             later = np.flatnonzero(times >= tick - 1e-9)
-            if len(later):
+            if len(later) and tick >= begins:
                 cell = steps[int(later[0])]["at risk"]
                 axes.annotate(
                     str(cell) if math.isfinite(number(cell)) else "×",

@@ -1,6 +1,7 @@
 """Estimates with their uncertainty: odds ratios by gene, effects by site, hazard ratios by term."""
 
 import math
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ from nhsgen.plots.canvas import (
     records,
     say_why,
 )
-from nhsgen.results import Cell, Released, Value, drawn_by
+from nhsgen.results import Cell, NotRun, Released, Value, drawn_by
 
 __all__ = ["burden", "forest", "hazards", "volcano"]
 
@@ -38,16 +39,22 @@ def burden(result: Released) -> Figure:
     rows = records(result, "gene", "odds ratio", "95 % low", "95 % high", "p")
     shown = [row for row in rows if isinstance(row["p"], Value)][:MOST_ROWS]
     figure, axes = canvas(result, len(shown), len(rows) - len(shown))
-    strict = 0.05 / max(1, len(rows))
+    strict = 0.05 / _tested(rows)
+    drawn: list[float] = [1.0]
     for place, row in enumerate(shown):
         ratio, low, high, p = (number(row[name]) for name in ("odds ratio", "95 % low", "95 % high", "p"))
+        drawn += [x for x in (low, high) if x > 0]
         _interval(axes, place, ratio, low, high, filled=p < strict)
         _beside(axes, place, f"p = {row['p']}")
     axes.axvline(1, color=GREY, linewidth=1, linestyle="--")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
+    log_axis(axes, drawn)
     label(axes, [str(row["gene"]) for row in shown], "odds ratio with 95 % interval (right of 1: more often in cases)")
     return figure
+
+
+def _tested(rows: Sequence[dict[str, Cell]]) -> int:
+    """How many genes were tested, those of which nothing is shown among them."""
+    return max(1, sum(not isinstance(row["p"], NotRun) for row in rows))
 
 
 def volcano(result: Released) -> Figure:
@@ -62,7 +69,8 @@ def volcano(result: Released) -> Figure:
     figure = page(result.title, 8, 5.5, note)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
-    strict = 0.05 / max(1, len(rows))
+    tested = _tested(rows)
+    strict = 0.05 / tested
     points = [(number(row["odds ratio"]), -math.log10(max(number(row["p"]), 1e-300)), row) for row in shown]
     for strong in (False, True):
         chosen = [point for point in points if (number(point[2]["p"]) < strict) == strong]
@@ -72,7 +80,7 @@ def volcano(result: Released) -> Figure:
         )  # fmt: skip
     axes.axhline(-math.log10(strict), color=GREY, linewidth=1, linestyle="--")
     axes.annotate(
-        f"0.05 /\n{len(rows):,} genes",
+        f"0.05 /\n{tested:,} gene{'' if tested == 1 else 's'}",
         (1.005, -math.log10(strict)),
         xycoords=("axes fraction", "data"),
         va="center",
@@ -92,43 +100,54 @@ def volcano(result: Released) -> Figure:
 
 @drawn_by("meta")
 def forest(result: Released) -> Figure:
-    """An effect at each site and over all of them: squares as large as the site's weight, a diamond for all sites."""
-    rows = records(result, "site", "estimate", "low", "high", "weight")
-    whole = (
-        sum(number(row["weight"]) for row in rows if str(row["site"]) != ALL_SITES and is_number(row["weight"])) or 1.0
-    )
+    """An effect at each site and over all of them: squares as large as the site's weight, a diamond for all sites. Of several alleles
+    the diamonds alone, the strongest first."""
+    every = records(result, "site", "estimate", "low", "high", "weight")
+    rows = every[:MOST_ROWS]
+    alleles = len({str(row.get("variant", "")) + str(row.get("trait", "")) for row in every}) > 1
+    whole = sum(number(row["weight"]) for row in rows if not _pooled(row) and is_number(row["weight"])) or 1.0
     figure, axes = canvas(result, len(rows), 0)
     for place, row in enumerate(rows):
         estimate, low, high = (number(row[name]) for name in ("estimate", "low", "high"))
         if not math.isfinite(estimate):
             say_why(axes, place, row["estimate"])
-        elif str(row["site"]) == ALL_SITES:
-            corners = [(low, place), (estimate, place - 0.3), (high, place), (estimate, place + 0.3)]
-            axes.add_patch(Polygon(corners, color=VERMILION))
-            axes.axvline(estimate, color=VERMILION, linewidth=1, linestyle=":", zorder=0)
-        else:
-            share = number(row["weight"]) / whole
-            axes.plot([low, high], [place, place], color=BLUE, linewidth=1.5)
-            axes.plot(estimate, place, "s", color=BLUE, markersize=4 + 12 * math.sqrt(share if share > 0 else 0))
-        if math.isfinite(estimate):
-            weight = (
-                f"   {number(row['weight']) / whole:.0%}"
-                if is_number(row["weight"]) and str(row["site"]) != ALL_SITES
-                else ""
+            continue
+        share = 0.0
+        if _pooled(row):
+            axes.add_patch(
+                Polygon(
+                    [(low, place), (estimate, place - 0.3), (high, place), (estimate, place + 0.3)], color=VERMILION
+                )
             )
-            _beside(axes, place, f"{_range(row, 'estimate')}{weight}")
+        else:
+            share = max(number(row["weight"]) / whole, 0.0) if is_number(row["weight"]) else 0.0
+            axes.plot([low, high], [place, place], color=BLUE, linewidth=1.5)
+            axes.plot(estimate, place, "s", color=BLUE, markersize=4 + 12 * math.sqrt(share))
+        if _pooled(row) and not alleles:
+            axes.axvline(estimate, color=VERMILION, linewidth=1, linestyle=":", zorder=0)
+        _beside(axes, place, f"{_range(row, 'estimate')}{f'   {share:.0%}' if share else ''}")
     axes.axvline(0, color=GREY, linewidth=1, linestyle="--")
     axes.margins(x=0.05)
-    label(
-        axes, [str(row["site"]) for row in rows], "effect with 95 % interval; right: the numbers, and the site's weight"
+    names = [f"{row.get('gene', '')} {row.get('variant', '')}".strip() if alleles else str(row["site"]) for row in rows]
+    weights = "" if alleles else ", and the site's weight"
+    label(axes, names, f"effect with 95 % interval; right: the numbers{weights}")
+    more = (
+        f"{len(every) - len(rows):,} more alleles, with less to see, are in the table."
+        if len(rows) < len(every)
+        else ""
     )
-    footnote(figure, left_out([row["estimate"] for row in rows], "site"))
+    footnote(figure, more or left_out([row["estimate"] for row in rows], "site"))
     return figure
+
+
+def _pooled(row: dict[str, Cell]) -> bool:
+    return str(row["site"]) == ALL_SITES
 
 
 @drawn_by("hazards")
 def hazards(result: Released) -> Figure:
-    """Hazard ratios with 95 % intervals, a term a line, on a logarithmic axis; filled when p is below 0.05."""
+    """Hazard ratios with 95 % intervals, a term a line, on a logarithmic axis; filled when p is below 0.05. A ratio that is another
+    early than late says so."""
     rows = records(result, "term", "hazard ratio", "low", "high", "p")[:MOST_ROWS]
     figure, axes = canvas(result, len(rows), len(result.table.rows) - len(rows))
     drawn: list[float] = [1.0]
@@ -139,7 +158,10 @@ def hazards(result: Released) -> Figure:
             continue
         drawn += [x for x in (low, ratio, high) if math.isfinite(x) and x > 0]
         _interval(axes, place, ratio, low, high, filled=p < 0.05)
-        _beside(axes, place, f"{_range(row, 'hazard ratio')}   p = {row['p']}")
+        changes = number(row["proportional p"]) < 0.05 if "proportional p" in row else False
+        _beside(
+            axes, place, f"{_range(row, 'hazard ratio')}   p = {row['p']}{'; changes with time' if changes else ''}"
+        )
     axes.axvline(1, color=GREY, linewidth=1, linestyle="--")
     log_axis(axes, drawn)
     label(axes, [str(row["term"]) for row in rows], "hazard ratio with 95 % interval (right of 1: sooner)")

@@ -22,6 +22,7 @@ from nhsgen.plots.canvas import (
     is_number,
     label,
     name_points,
+    need,
     number,
     page,
     records,
@@ -75,33 +76,41 @@ def structure(result: Released) -> Figure:
 
 
 def frequency_map(result: Released, places: "pl.DataFrame | None" = None) -> Figure:
-    """How common each variant is at each site.
+    """How common each variant is at each site, or in each other group of people.
 
-    Without `places`, a panel a site, all on one scale. places: site, longitude, latitude in degrees; then a panel a variant, with a bubble
-    at each site, its area the people, its shade the frequency. BadInput when no site of the result has a place.
+    Without `places`, a panel a group, all on one scale. places: site, longitude, latitude in degrees; then a panel a variant, with a
+    bubble at each site, its area the people, its shade the frequency. BadInput when no site of the result has a place.
     """
-    rows = records(result, "variant", "site", "people", "allele frequency")
+    rows = records(result, "variant", "people", "allele frequency")
     variants = list(dict.fromkeys(str(row["variant"]) for row in rows))
-    sites = list(dict.fromkeys(str(row["site"]) for row in rows))
     note = f"{len(variants) - MOST_VARIANTS:,} more variants in the table. " if len(variants) > MOST_VARIANTS else ""
     rows = [row for row in rows if str(row["variant"]) in variants[:MOST_VARIANTS]]
     if places is None:
-        return _by_site(result, rows, sites, variants[:MOST_VARIANTS], note)
+        return _by_group(result, rows, variants[:MOST_VARIANTS], note)
+    need(result, ("site",))
     return _by_place(result, rows, variants[:MOST_VARIANTS], places, note)
 
 
-def _by_site(
-    result: Released, rows: Sequence[dict[str, Cell]], sites: Sequence[str], variants: Sequence[str], note: str
-) -> Figure:
-    across = min(max(len(sites), 1), 4)
-    down = max(1, math.ceil(len(sites) / across))
+_NOT_A_GROUP = ("variant", "gene", "consequence", "people", "carriers", "allele frequency")
+
+
+def _by_group(result: Released, rows: Sequence[dict[str, Cell]], variants: Sequence[str], note: str) -> Figure:
+    by = [name for name in result.table.columns if name not in _NOT_A_GROUP]
+    named = [(", ".join(str(row[name]) for name in by), row) for row in rows]
+    told = {name for name, row in named if is_number(row["allele frequency"])}
+    everybody = list(dict.fromkeys(name for name, _ in named))
+    groups = [name for name in everybody if name in told] or everybody
+    if len(groups) < len(everybody):
+        note += f"Without a frequency to show: {'; '.join(name for name in everybody if name not in told)}. "
+    across = min(max(len(groups), 1), 4)
+    down = max(1, math.ceil(len(groups) / across))
     figure = page(result.title, max(6.0, 1.4 + 2.1 * across), 1.4 + down * (0.7 + 0.28 * len(variants)), note)
     panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
-    for axes, site in zip(panels, sites, strict=False):
-        axes.set_title(site, fontsize=9, loc="left")
-        for row in rows:
+    for axes, group in zip(panels, groups, strict=False):
+        axes.set_title(group, fontsize=9, loc="left")
+        for name, row in named:
             place, cell = variants.index(str(row["variant"])), row["allele frequency"]
-            if str(row["site"]) != site:
+            if name != group:
                 continue
             if is_number(cell):
                 axes.plot([0, number(cell)], [place, place], color=BLUE, linewidth=1)
@@ -112,9 +121,9 @@ def _by_site(
         label(axes, variants, "")
     panels[0].set_xlim(left=0)
     panels[0].xaxis.set_major_locator(MaxNLocator(3))
-    for axes in panels[len(sites) :]:
+    for axes in panels[len(groups) :]:
         axes.remove()
-    for axes in panels[max(0, len(sites) - across) : len(sites)]:
+    for axes in panels[max(0, len(groups) - across) : len(groups)]:
         axes.tick_params(labelbottom=True)
         axes.set_xlabel("allele frequency")
     return figure
@@ -192,4 +201,4 @@ def _round_sizes(most: float) -> list[int]:
     return sorted(size if size <= most else int(most) for size in sizes if size)
 
 
-drawn_by("frequency_by_site")(frequency_map)
+drawn_by("frequencies_by_group")(frequency_map)

@@ -13,15 +13,26 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from nhsgen.errors import BadInput
-from nhsgen.genome import Region, chromosome
-from nhsgen.plots.canvas import BLUE, GREY, VERMILION, frame_rows, is_number, legend_beside, number, page, records
+from nhsgen.genome import Region, Variant, chromosome
+from nhsgen.plots.canvas import (
+    BLUE,
+    GREY,
+    VERMILION,
+    frame_rows,
+    is_number,
+    left_out,
+    legend_beside,
+    number,
+    page,
+    records,
+)
 from nhsgen.plots.scan import GENOME_WIDE, read
-from nhsgen.results import Released
+from nhsgen.results import Released, drawn_by
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["regional"]
+__all__ = ["linkage", "regional"]
 
 _EDGES = (0.0, 0.2, 0.4, 0.6, 0.8)
 _SHADES = tuple(
@@ -92,6 +103,32 @@ def regional(
     if genes is not None:
         _draw_genes(panels[1], genes, place.chrom, left, right)
     panels[-1].set_xlabel(f"place on chromosome {place.chrom}, megabases")
+    return figure
+
+
+@drawn_by("ld")
+def linkage(result: Released) -> Figure:
+    """How r2 falls with the distance between two alleles, in thousand bases."""
+    rows = [row for row in records(result, "variant", "other", "r2") if is_number(row["r2"])]
+    pairs = [(Variant.parse(str(row["variant"])), Variant.parse(str(row["other"]))) for row in rows]
+    figure = page(result.title, 7, 4.2, left_out(result.table.column("r2"), "pair"))
+    axes = figure.add_subplot()
+    apart = [abs(one.pos - other.pos) / 1e3 for one, other in pairs]
+    axes.plot(
+        apart,
+        [number(row["r2"]) for row in rows],
+        "o",
+        color=BLUE,
+        markersize=4,
+        alpha=0.6,
+        markeredgewidth=0,
+        rasterized=True,
+    )
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("thousand bases between the two alleles")
+    axes.set_ylabel("r²")
+    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -182,6 +182,8 @@ def _panel(axes: Axes, scan: Scan, starts: dict[str, float], result: Released, *
         axes.annotate(
             told, place, xycoords=("axes fraction", "data"), va="bottom" if outer != down else "top", fontsize=7
         )
+    if not len(scan.row):
+        axes.annotate("no p to draw", (0.5, 0.5), xycoords="axes fraction", ha="center", color=GREY, style="italic")
     _name_peaks(axes, scan, x, starts[""], result, down=down)
     axes.set_xlim(-0.005 * starts[""], 1.005 * starts[""])
     axes.set_ylim(*((1.22 * highest, 0) if down else (0, 1.22 * highest)))

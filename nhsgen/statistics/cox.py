@@ -11,21 +11,21 @@ matrix, a log likelihood), and hospitals may differ in their underlying rates. T
 Nothing is standardised and there is no round 0: within a stratum the partial likelihood does not change when a covariate is
 shifted, so each site centres its own people, and what is scaled is scaled at the centre.
 
-`risk_sets` and `from_risk_sets` do the same without strata. That tells who was at risk at each death: inside one wall only.
+`risk_sets` and `from_risk_sets` do the same without strata. That tells who was at risk at each death: inside one wall only, but for
+groups (`grouped_risk_sets`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import nan
-from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.linalg import eigh
 from scipy.special import chdtrc, ndtr, ndtri
 
 from nhsgen.errors import BadInput
+from nhsgen.statistics import cox_kernels
 from nhsgen.statistics.sums import Floats, Sums
 from nhsgen.statistics.survival import Grid, Observed, observed
 
@@ -35,27 +35,23 @@ __all__ = [
     "Hazards",
     "Newton",
     "People",
+    "added_up",
     "from_risk_sets",
+    "grouped_risk_sets",
     "prepare",
     "risk_sets",
     "start",
     "step",
     "summarise",
+    "weighted_risk_sets",
 ]
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-Function = TypeVar("Function", bound=Callable[..., object])
 
 _COLLINEAR = 1e-9
 """A covariate of whose variance the others leave a smaller share says nothing of its own. R's coxph allows 1.8e-12; a secure sum
 in fixed point has fewer digits."""
-
-_NOISE = 1e-13
-"""Information that is a smaller share of the squares it was subtracted from is rounding."""
-
-_DIGITS_KEPT = 1e-3
-"""When people leave a risk set and less than this share of its sums is left, they are added up afresh."""
 
 _LOST = 1e-9
 """A point where less than this share of the information at 0 is left lies too far out to go on from."""
@@ -223,20 +219,26 @@ def summarise(people: People, ask: Floats) -> Sums:
     score: terms; information: terms x terms; log_likelihood, people, deaths, left_out: one number each. A site without deaths
     sends zeros. One person changes the score by at most their covariates' range x (1 + their share of each risk set, summed).
     """
-    terms = people.x.shape[1]
-    if len(ask) != terms:
-        raise _bad("the site has other covariates than were asked about", "ask all sites for the same")
-    likelihood, score, information = 0.0, np.zeros(terms), np.zeros((terms, terms))
-    for stratum in people.strata:
-        added, slope, curvature = _partial_likelihood(
-            stratum.x, stratum.x @ ask, stratum.enter, stratum.leave, stratum.died, stratum.by_enter
-        )
-        likelihood, score, information = likelihood + added, score + slope, information + curvature
+    likelihood, score, information = added_up(people, ask, np.ones_like)
     deaths = people.known.died.sum()
     return Sums.of(
         log_likelihood=likelihood, score=score, information=information,
         people=len(people.x), deaths=deaths, left_out=people.left_out,
     )  # fmt: skip
+
+
+def added_up(people: People, ask: Floats, weights: Callable[[Floats], Floats]) -> tuple[float, Floats, Floats]:
+    """Log likelihood, score and information of a site's strata; weights: of the moments at which people leave."""
+    terms = people.x.shape[1]
+    if len(ask) != terms:
+        raise _bad("the site has other covariates than were asked about", "ask all sites for the same")
+    likelihood, score, information = 0.0, np.zeros(terms), np.zeros((terms, terms))
+    for stratum in people.strata:
+        added, slope, curvature = cox_kernels.partial_likelihood(
+            stratum.x, stratum.x @ ask, stratum.enter, stratum.leave, stratum.died, stratum.by_enter, weights(stratum.leave)
+        )  # fmt: skip
+        likelihood, score, information = likelihood + added, score + slope, information + curvature
+    return likelihood, score, information
 
 
 def step(state: Newton, total: Sums) -> tuple[Newton, bool]:
@@ -356,133 +358,31 @@ def risk_sets(people: People, grid: Grid, ask: Floats) -> Sums:
 
 def from_risk_sets(total: Sums, ask: Floats) -> Sums:
     """What `step` needs, from the total of `risk_sets` over all sites at `ask`."""
-    likelihood, score, information = _from_risk_sets(total["at_risk"], total["tied"], total["deaths_at"], len(ask))
+    likelihood, score, information = weighted_risk_sets(total, np.ones(len(total["deaths_at"])), len(ask))
     score += total["dead_x"]
     counts = {name: total[name] for name in ("people", "deaths", "left_out")}
     return Sums.of(log_likelihood=likelihood + ask @ total["dead_x"], score=score, information=information, **counts)
 
 
-# -- Kernels --------------------------------------------------------------------------------------------------------------
+def weighted_risk_sets(total: Sums, weights: Floats, terms: int) -> tuple[float, Floats, Floats]:
+    """Log likelihood, score (without what the dead themselves add) and information, the moments weighted."""
+    return cox_kernels.from_risk_sets(total["at_risk"], total["tied"], total["deaths_at"], weights, terms)
 
 
-def _compiled(function: Function) -> Function:
-    return cast(Function, njit(cache=True, nogil=True)(function))
+def grouped_risk_sets(tables: Sums, x: Floats, ask: Floats) -> Sums:
+    """`risk_sets` where groups are all that is known of people, from the tables of `survival.summarise`: they tell nothing more.
 
-
-@_compiled
-def _efron(
-    deaths: int, s0: float, s1: Floats, s2: Floats, t0: float, t1: Floats, t2: Floats, score: Floats, information: Floats
-) -> float:  # fmt: skip
-    """Add the risk set's part of a moment to `score` and `information`, and return its part of the log likelihood (Efron, JASA 1977).
-
-    s: sums of exp(x'beta) x (1, x, xx') over those at risk; t: over those who die, of whom one after the other leaves.
+    x: groups x terms. What leaves a site is what a survival curve needs, and it is asked once: the rounds are made of the total.
     """
-    likelihood = 0.0
-    terms = len(score)
-    for gone in range(deaths):
-        share = gone / deaths
-        weight = s0 - share * t0
-        likelihood -= np.log(weight)
-        for a in range(terms):
-            mean = (s1[a] - share * t1[a]) / weight
-            score[a] -= mean
-            for b in range(a + 1):
-                curve = (s2[a, b] - share * t2[a, b]) / weight - mean * (s1[b] - share * t1[b]) / weight
-                information[a, b] += curve
-                if a != b:
-                    information[b, a] += curve
-    return likelihood
-
-
-@_compiled
-def _from_risk_sets(at_risk: Floats, tied: Floats, deaths: Floats, terms: int) -> tuple[float, Floats, Floats]:
-    likelihood, score, information = 0.0, np.zeros(terms), np.zeros((terms, terms))
-    for moment in range(len(at_risk)):
-        s, t = at_risk[moment], tied[moment]
-        likelihood += _efron(
-            int(deaths[moment]), s[0], s[1 : terms + 1], s[terms + 1 :].reshape(terms, terms),
-            t[0], t[1 : terms + 1], t[terms + 1 :].reshape(terms, terms), score, information,
-        )  # fmt: skip
-    return likelihood, score, information
-
-
-@_compiled
-def _add(row: Floats, weight: float, s1: Floats, s2: Floats) -> None:
-    for a in range(len(row)):
-        s1[a] += weight * row[a]
-        for b in range(a + 1):
-            s2[a, b] += weight * row[a] * row[b]
-
-
-@_compiled
-def _afresh(x: Floats, eta: Floats, here: Flags, s1: Floats, s2: Floats) -> tuple[float, float]:
-    """Add up those who are here into s1 and s2; the sum of their weights, and the largest eta among them."""
-    s0, top = 0.0, -np.inf
-    s1[:], s2[:] = 0.0, 0.0
-    for who in np.flatnonzero(here):
-        top = max(top, eta[who])
-    for who in np.flatnonzero(here):
-        weight = np.exp(eta[who] - top)
-        s0 += weight
-        _add(x[who], weight, s1, s2)
-    return s0, top
-
-
-@_compiled
-def _partial_likelihood(
-    x: Floats, eta: Floats, enter: Floats, leave: Floats, died: Flags, by_enter: Ints
-) -> tuple[float, Floats, Floats]:
-    """Log likelihood, score and information of one stratum, walking back in time: people join when they leave, and go when they entered.
-
-    Weights are exp(eta - top), top being the largest eta at risk: a sum neither overflows nor vanishes.
-    """
-    people, terms = x.shape
-    likelihood, score, information = 0.0, np.zeros(terms), np.zeros((terms, terms))
-    squares = np.zeros(terms)
-    s0, s1, s2 = 0.0, np.zeros(terms), np.zeros((terms, terms))
-    t1, t2 = np.zeros(terms), np.zeros((terms, terms))
-    top, most = -np.inf, 0.0
-    joined, gone = 0, 0
-    while joined < people:
-        moment, since, deaths = leave[joined], joined, 0
-        while joined < people and leave[joined] == moment:
-            if eta[joined] > top:
-                factor = np.exp(top - eta[joined])
-                s0, most, top = s0 * factor, most * factor, eta[joined]
-                s1 *= factor
-                s2 *= factor
-            weight = np.exp(eta[joined] - top)
-            s0 += weight
-            _add(x[joined], weight, s1, s2)
-            deaths += died[joined]
-            joined += 1
-        most = max(most, s0)
-        if deaths == 0:
-            continue
-        while gone < people and enter[by_enter[gone]] >= moment:
-            who = by_enter[gone]
-            weight = np.exp(eta[who] - top)
-            s0 -= weight
-            _add(x[who], -weight, s1, s2)
-            gone += 1
-        if s0 < _DIGITS_KEPT * most:
-            s0, top = _afresh(x[:joined], eta, enter[:joined] < moment, s1, s2)
-            most = s0
-        t0, t1[:], t2[:] = 0.0, 0.0, 0.0
-        for who in range(since, joined):
-            if died[who]:
-                weight = np.exp(eta[who] - top)
-                t0 += weight
-                _add(x[who], weight, t1, t2)
-                likelihood += eta[who] - top
-                for a in range(terms):
-                    score[a] += x[who, a]
-        for a in range(terms):
-            squares[a] += deaths * s2[a, a] / s0
-        likelihood += _efron(deaths, s0, s1, s2, t0, t1, t2, score, information)
-    for a in range(terms):
-        if information[a, a] <= _NOISE * squares[a]:
-            score[a] = 0.0
-            information[a, :] = 0.0
-            information[:, a] = 0.0
-    return likelihood, score, information
+    powers = np.concatenate([np.ones((len(x), 1)), x, (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)], axis=1)
+    weighted = powers * np.exp(x @ ask)[:, None]
+    deaths = tables["deaths"]
+    return Sums.of(
+        at_risk=tables["at_risk"].T @ weighted,
+        tied=deaths.T @ weighted,
+        deaths_at=deaths.sum(axis=0),
+        dead_x=deaths.sum(axis=1) @ x,
+        people=tables["people"].sum(),
+        deaths=deaths.sum(),
+        left_out=tables["left_out"].sum(),
+    )

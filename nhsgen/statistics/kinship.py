@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from nhsgen.errors import BadInput
 
 __all__ = ["DUPLICATE", "FIRST_DEGREE", "SECOND_DEGREE", "THIRD_DEGREE", "PairCounts", "Unrelated", "count_pairs",
-           "kinship", "relatives", "unrelated"]  # fmt: skip
+           "kinship", "relatives", "strangers", "unrelated"]  # fmt: skip
 
 # Lowest kinship of each degree: halfway, in powers of two, to the next (Manichaikul et al., Bioinformatics 2010, table 1).
 DUPLICATE = 0.3536
@@ -99,6 +99,19 @@ def kinship(counts: PairCounts) -> Floats:
     answer = np.full(fewer.shape, np.nan)
     np.divide(squares, -4.0 * fewer, out=answer, where=fewer > 0)
     return answer + 0.5
+
+
+def strangers(frequency: npt.ArrayLike) -> float:
+    """By how much (a standard deviation) the kinship of strangers lies about 0, at unlinked alleles of these frequencies.
+
+    The difference of two strangers' copies has the variance 4pq and the fourth moment 4pq + 24 (pq)^2; nan without alleles.
+
+    >>> round(strangers([0.5] * 1000), 4), round(strangers([0.05] * 1000), 4)
+    (0.0194, 0.038)
+    """
+    p = np.asarray(frequency, dtype=np.float64)
+    pq = p * (1.0 - p)
+    return float(np.sqrt((4.0 * pq + 8.0 * pq**2).sum()) / (8.0 * pq.sum())) if pq.sum() else float("nan")
 
 
 def relatives(packed: Words, samples: int, at_least: float = THIRD_DEGREE) -> pl.DataFrame:

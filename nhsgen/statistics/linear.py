@@ -67,6 +67,8 @@ class Design:
     people: their sample numbers. phenotypes: people x P. covariates: people x C, without an intercept.
     haploid: who has one allele where the variants are (men, on X outside its pseudo-autosomal regions): their one copy counts as
         two, as plink2 counts them (--xchr-model 2; Clayton, Biostatistics 2008), unless `compensated` is False.
+    offset: people x P or 1, what is known of each phenotype beforehand (the prediction of REGENIE's step 1, leaving a chromosome
+        out); what it leaves of the phenotype is explained.
     """
 
     people: Ints
@@ -74,18 +76,25 @@ class Design:
     covariates: Floats
     haploid: Bools | None = None
     compensated: bool = True
+    offset: Floats | None = None
 
     def __post_init__(self) -> None:
         tables = [np.asarray(table, dtype=np.float64) for table in (self.phenotypes, self.covariates)]
         people = np.asarray(self.people, dtype=np.int64)
         if any(table.ndim != 2 or len(table) != len(people) for table in tables):
             raise _bad("its tables do not have a row for each person", "give people x columns")
+        if self.offset is not None:
+            known = np.asarray(self.offset, dtype=np.float64)
+            if known.ndim != 2 or len(known) != len(people) or known.shape[1] not in {1, tables[0].shape[1]}:
+                raise _bad("the offset is not about these people", "give one of each person, or of each phenotype")
+            tables.append(np.broadcast_to(known, tables[0].shape))
         if any(np.isinf(table).any() for table in tables):
             raise _bad("a column holds an infinite number", "write nan where nothing is known")
         if self.haploid is not None and np.asarray(self.haploid).shape != people.shape:
             raise _bad("it does not say of each person whether they are haploid", "give one truth a person")
-        for name, array in zip(("phenotypes", "covariates", "people"), (*tables, people), strict=True):
+        for name, array in zip(("phenotypes", "covariates", "offset"), tables, strict=False):
             object.__setattr__(self, name, array)
+        object.__setattr__(self, "people", people)
 
     def at(self, site: int, sites: int, site_effect: str = "intercept") -> "Design":
         """With a covariate for each of `sites` but the first, 1 at its own: every site has a mean of its own.
@@ -99,9 +108,14 @@ class Design:
         own = np.tile(np.arange(1, sites) == site, (len(self.people), 1)).astype(np.float64)
         return replace(self, covariates=np.hstack([self.covariates, own]))
 
+    @property
+    def unexplained(self) -> Floats:
+        """The phenotypes less the offset: people x P."""
+        return self.phenotypes if self.offset is None else self.phenotypes - self.offset
+
     def members(self) -> Bools:
-        """Who has every covariate and this phenotype: people x P."""
-        return ~np.isnan(self.phenotypes) & ~np.isnan(self.covariates).any(axis=1, keepdims=True)
+        """Who has every covariate, this phenotype and its offset: people x P."""
+        return ~np.isnan(self.unexplained) & ~np.isnan(self.covariates).any(axis=1, keepdims=True)
 
 
 def _bad(found: str, do_next: str) -> BadInput:
@@ -133,7 +147,7 @@ class Scale:
 
 def moments(design: Design) -> Sums:
     """Round 0. people, total, squares: C + P, over who has the column. together: P x P, how many have both phenotypes."""
-    columns = np.hstack([design.covariates, design.phenotypes])
+    columns = np.hstack([design.covariates, design.unexplained])
     with_all = ~np.isnan(design.covariates).any(axis=1, keepdims=True)
     known = with_all & ~np.isnan(columns)
     values = np.where(known, columns, 0.0)
@@ -247,7 +261,7 @@ def _columns(design: Design, null: Null) -> tuple[list[Floats], Floats, Bools]:
     members = design.members()
     sd = np.where(scale.sd == 0.0, 1.0, scale.sd)
     x = (design.covariates - scale.mean[:covariates]) / sd[:covariates]
-    y = (design.phenotypes - scale.mean[covariates:]) / sd[covariates:]
+    y = (design.unexplained - scale.mean[covariates:]) / sd[covariates:]
     x = np.hstack([np.ones((len(x), 1)), np.nan_to_num(x)])
     r = np.where(members, y - x @ null.coefficients.T, 0.0)
     of_group = members[:, [int(np.flatnonzero(scale.group == number)[0]) for number in range(scale.groups)]]

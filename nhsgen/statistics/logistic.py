@@ -68,7 +68,6 @@ NOBODYS = -1e300
 
 LONGEST_STEP = 5.0
 
-
 # -- Who takes part, on one scale -------------------------------------------------------------------------------------
 
 
@@ -329,7 +328,7 @@ class Null:
 def score_sums(g: Genotypes, people: People, null: Null) -> Sums:
     """One round for V variants, with the null model of all sites: what this site's people add up to.
 
-    u, gwg, called, copies, case_copies: V x P, g'(y - p), g'Wg, who has a genotype, their copies, those of cases.
+    u, gwg, called, case_called, copies, case_copies: V x P, g'(y - p), g'Wg, who has a genotype, cases who do, copies of both.
     gwx: V x P x K, g'WX. All over those called; of those not called, mu: V x P, the sum of y - p, and mwx: V x P x K, of WX.
     """
     if g.ndim != 2 or g.shape[1] != len(people.x):
@@ -347,6 +346,7 @@ def score_sums(g: Genotypes, people: People, null: Null) -> Sums:
     return Sums.of(
         u=u, gwg=squares, copies=copies, case_copies=case_copies, gwx=products[:, wide].reshape(shape),
         called=members.sum(axis=0) - missing[:, phenotypes : 2 * phenotypes],
+        case_called=y.sum(axis=0) - missing[:, 2 * phenotypes : 3 * phenotypes],
         mu=missing[:, :phenotypes], mwx=missing[:, wide].reshape(shape),
     )  # fmt: skip
 
@@ -404,14 +404,15 @@ class Hits:
 class Scores:
     """Of V variants and P phenotypes: effects, beta = U / V and se = V^-1/2, of whichever test was made last.
 
-    score, variance: V x P, U and V. people: who was called; copies, case_copies: of the counted allele among them, and among
-    the cases. mean: V x P. projection: V x P x K.
+    score, variance: V x P, U and V. people, cases: who was called; copies, case_copies: of the counted allele among them. mean:
+    V x P. projection: V x P x K.
     """
 
     effects: Effects
     score: Floats
     variance: Floats
     people: Ints
+    cases: Ints
     copies: Floats
     case_copies: Floats
     mean: Floats
@@ -433,9 +434,8 @@ class Scores:
 
     def frame(self, phenotypes: tuple[str, ...] = ()) -> pl.DataFrame:
         """A row a variant (its number, from 0) and phenotype (its name or number); null where there is no answer."""
-        variants, width = self.score.shape
+        (variants, width), effects = self.score.shape, self.effects
         names = list(phenotypes) or [str(number) for number in range(width)]
-        effects = self.effects
         columns = {"beta": effects.beta, "se": effects.se, "p": effects.p, "log10_p": effects.log10_p}
         counts = {"people": self.people, "copies": self.copies, "case_copies": self.case_copies}
         return pl.DataFrame(
@@ -468,7 +468,8 @@ def estimate(null: Null, total: Sums) -> Scores:
     reason = np.where(null.reason, null.reason, reason).astype(np.uint8)
     good = np.where(reason == OK, variance, 1.0)
     effects = Effects.of(score / good, good**-0.5, reason)
-    return Scores(effects, score, variance, called.astype(np.int64), copies, total["case_copies"], mean, projection)
+    people, cases = called.astype(np.int64), total["case_called"].astype(np.int64)
+    return Scores(effects, score, variance, people, cases, copies, total["case_copies"], mean, projection)
 
 
 # -- Along one genotype -----------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 `plainly` in the tests fits one variant at a time, with what numpy has for matrices, and says the same.
 """
 
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,12 @@ from numba import njit
 
 from nhsgen.statistics.sums import Floats
 
-__all__ = ["SMALL", "add_along", "add_fits", "fill", "firth_slope", "inverted", "multiplied", "put"]
+__all__ = ["SMALL", "add_along", "add_fits", "fill", "firth_slope", "inverted", "multiplied", "only", "put"]
 
 Genotypes = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Table = TypeVar("Table")
 
 SMALL = 1e-8
 """A column of which the others leave a smaller share than this is one of them."""
@@ -50,6 +52,14 @@ def put(array: npt.NDArray[Any], rows: Any, values: npt.ArrayLike) -> npt.NDArra
     changed = array.copy()
     changed[rows] = values
     return changed
+
+
+def only(table: Table, rows: Ints) -> Table:
+    """A dataclass of arrays, a row each, with these rows alone; if some of its rows are `going`, then all of these are."""
+    arrays = {each.name: getattr(table, each.name) for each in fields(table)}  # type: ignore[arg-type]
+    going = {"going": np.arange(len(rows))} if "going" in arrays else {}
+    taken = {name: array[rows] for name, array in arrays.items() if isinstance(array, np.ndarray) and name not in going}
+    return replace(table, **taken, **going)  # type: ignore[type-var]
 
 
 @njit(cache=True, nogil=True)

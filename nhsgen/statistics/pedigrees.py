@@ -17,7 +17,7 @@ import polars as pl
 from nhsgen.errors import BadInput
 from nhsgen.statistics.trios import AUTOSOME, INHERITANCES, MT, NOT_CALLED, PLACES, Trios, X, Y
 
-__all__ = ["MODELS", "REASONS", "Pedigree", "candidates", "fits", "segregation"]
+__all__ = ["ILL", "MODELS", "REASONS", "Pedigree", "candidates", "fits", "segregation"]
 
 Copies = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

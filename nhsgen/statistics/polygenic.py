@@ -3,7 +3,7 @@
     scoring = read("PGS000004_hmPOS_GRCh38.txt.gz")              as the PGS Catalog writes it; it is public
     matched = match(scoring, variants)                           which of its alleles the variants are, and why not the others
     people = score(matched, blocks, frequencies)                 one number a person; it stays at the site
-    summarise(people.scores, groups, names, grid)                what leaves: numbers of people, sums and steps of a fixed scale
+    expected(matched, frequencies)                               the public scale on which people are counted (distributions.py)
 
 Two things are fixed before any site is asked, so that federated equals pooled: the variants (a row must be the same allele at
 every site) and the frequencies, pooled over sites, that stand in for genotypes that were not called.
@@ -11,9 +11,8 @@ every site) and the frequencies, pooled over sites, that stand in for genotypes 
 
 import gzip
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import nan
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -25,22 +24,19 @@ from numba import njit
 from nhsgen.durable import storage
 from nhsgen.errors import BadFile, BadInput, BadStudy
 from nhsgen.genome import Assembly, chromosome
-from nhsgen.statistics.sums import Floats, Sums
+from nhsgen.statistics.distributions import Grid
+from nhsgen.statistics.sums import Floats
 
 __all__ = [
     "AMBIGUOUS",
-    "Distribution",
-    "Grid",
-    "Group",
     "Matched",
     "People",
     "Scoring",
-    "estimate",
+    "Weights",
     "expected",
     "match",
     "read",
     "score",
-    "summarise",
 ]
 
 Copies = npt.NDArray[np.uint8]
@@ -150,16 +146,20 @@ def _alleles(frame: pl.DataFrame, place: tuple[str, str]) -> pl.DataFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class Matched:
+class Weights:
+    """What a score is made of: a person's is constant + the sum of weights x copies of ALT; a weight a variant, 0 where unused."""
+
+    weights: Floats
+    constant: float
+
+
+@dataclass(frozen=True, eq=False)
+class Matched(Weights):
     """alleles: the scoring file's rows, with variant (the row that it is, or null), way ("same", "reversed": the effect allele is
     REF, "flipped": from the other strand, "flipped and reversed", "" when unused) and reason ("" when used).
-
-    weights, constant: a person's score is constant + the sum of weights x copies of ALT; a weight a variant, 0 where unused.
     """
 
     alleles: pl.DataFrame
-    weights: Floats
-    constant: float
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -221,7 +221,7 @@ def match(
     alleles = alleles.with_columns(
         pl.when(used).then("variant").alias("variant"), pl.when(used).then("way").otherwise(pl.lit("")).alias("way")
     ).drop("row", "verdict", "choices")
-    return Matched(alleles, *_weights(alleles.filter(used), len(variants)))
+    return Matched(*_weights(alleles.filter(used), len(variants)), alleles)
 
 
 def _weights(used: pl.DataFrame, variants: int) -> tuple[Floats, float]:
@@ -282,7 +282,7 @@ class People:
     reasons: tuple[str, ...]
 
 
-def score(matched: Matched, blocks: Iterable[Copies], frequencies: npt.ArrayLike) -> People:
+def score(matched: Weights, blocks: Iterable[Copies], frequencies: npt.ArrayLike) -> People:
     """Each person's score: the sum of weight x copies of the effect allele, over the list's alleles that were matched.
 
     blocks: variants x people, uint8: 0, 1, 2 copies of ALT, 3 where nothing was called; all variants of `match`, in its order.
@@ -330,109 +330,13 @@ def _add(block: Copies, weights: Floats, expected: Floats, scores: Floats, calle
             called[person] += 0 if missing else 1
 
 
-# -- What leaves -------------------------------------------------------------------------------------------------------------
+# -- What is public --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A fixed, public scale in `bins` equal steps from low to high. A number beyond an end counts as that end, so that nobody
-    can change a sum by more than a step of the scale's half width."""
-
-    low: float
-    high: float
-    bins: int = 40
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite([self.low, self.high]).all() and self.low < self.high and 1 <= self.bins <= 1000):
-            raise BadStudy(
-                "fixing a scale", "it is empty, or has too many steps", "give low < high, and 1 to 1,000 steps"
-            )
-
-    @property
-    def edges(self) -> Floats:
-        return np.linspace(self.low, self.high, self.bins + 1)
-
-
-def expected(matched: Matched, frequencies: npt.ArrayLike, deviations: float = 6.0, bins: int = 40) -> Grid:
+def expected(matched: Weights, frequencies: npt.ArrayLike, deviations: float = 6.0, bins: int = 40) -> Grid:
     """The scale of a score by its alleles' pooled frequencies p: mean 2pw and variance 2p(1-p)w^2, summed as if alleles were
     independent; `deviations` standard deviations to each side leave room for those that are not."""
     p = np.nan_to_num(np.asarray(frequencies, dtype=np.float64))
     mean = matched.constant + float(2.0 * p @ matched.weights)
     width = deviations * float(np.sqrt(2.0 * (p * (1.0 - p)) @ matched.weights**2))
     return Grid(mean - (width or 1.0), mean + (width or 1.0), bins)
-
-
-def summarise(values: npt.ArrayLike, groups: Sequence[str], names: Sequence[str], grid: Grid) -> Sums:
-    """One site's people by group: how many, sums and sums of squares of where they are on the scale (-1..1), and how many on each step.
-
-    values: one a person, nan for nobody to count. groups: of each person; one of `names`, which every site is given alike.
-    Sends people, sum, squares (groups) and steps (groups x bins); one person changes each number by at most 1.
-    """
-    numbers = np.asarray(values, dtype=np.float64)
-    if len(groups) != len(numbers) or not set(groups) <= set(names):
-        raise BadInput("summing up by group", "somebody has no group, or another than was asked for", "name all groups")
-    counted = ~np.isnan(numbers)
-    places = {name: n for n, name in enumerate(names)}
-    group = np.array([places[name] for name in groups], dtype=np.int64)[counted]
-    half = (grid.high - grid.low) / 2.0
-    scaled = np.clip((numbers[counted] - grid.low - half) / half, -1.0, 1.0)
-    step = np.minimum(((scaled + 1.0) / 2.0 * grid.bins).astype(np.int64), grid.bins - 1)
-    n = len(names)
-    return Sums.of(
-        people=np.bincount(group, minlength=n),
-        sum=np.bincount(group, scaled, minlength=n),
-        squares=np.bincount(group, scaled**2, minlength=n),
-        steps=np.bincount(group * grid.bins + step, minlength=n * grid.bins).reshape(n, grid.bins),
-    )
-
-
-@dataclass(frozen=True)
-class Group:
-    """mean, sd (n - 1) and median (to half a step) on the values' own scale, nan where reason says why; steps: people on each."""
-
-    name: str
-    people: int
-    mean: float
-    sd: float
-    median: float
-    steps: tuple[int, ...]
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Distribution:
-    groups: tuple[Group, ...]
-    edges: tuple[float, ...]
-
-    def auc(self, cases: str, controls: str) -> float:
-        """The chance that a case is higher than a control, those on one step counting half (Hanley and McNeil, Radiology 1982); nan
-        without either.
-
-        >>> grid = Grid(0.0, 4.0, 4)
-        >>> sums = summarise([0.5, 2.5, 1.5, 3.5], ["control", "control", "case", "case"], ["case", "control"], grid)
-        >>> estimate(sums, ["case", "control"], grid).auc("case", "control")
-        0.75
-        """
-        steps = {group.name: np.array(group.steps, dtype=np.float64) for group in self.groups}
-        above, below = steps[cases], steps[controls]
-        pairs = above.sum() * below.sum()
-        won = above @ (np.cumsum(below) - below / 2.0)
-        return float(won / pairs) if pairs else nan
-
-
-def estimate(total: Sums, names: Sequence[str], grid: Grid) -> Distribution:
-    """How the values of each group are spread; the groups and scale are those of `summarise`."""
-    return Distribution(tuple(_group(total, n, name, grid) for n, name in enumerate(names)), tuple(grid.edges.tolist()))
-
-
-def _group(total: Sums, n: int, name: str, grid: Grid) -> Group:
-    people, steps = round(float(total["people"][n])), tuple(round(x) for x in total["steps"][n].tolist())
-    if not people:
-        return Group(name, 0, nan, nan, nan, steps, "nobody")
-    half = (grid.high - grid.low) / 2.0
-    mean = float(total["sum"][n]) / people
-    spread = float(total["squares"][n]) - people * mean**2
-    sd = half * max(spread, 0.0) ** 0.5 / (people - 1) ** 0.5 if people > 1 else nan
-    middle = int(np.searchsorted(np.cumsum(steps), people / 2.0))
-    median = float(grid.edges[middle] + grid.edges[middle + 1]) / 2.0
-    return Group(name, people, grid.low + half * (1.0 + mean), sd, median, steps, "" if people > 1 else "one person")

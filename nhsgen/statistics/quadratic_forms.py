@@ -17,7 +17,7 @@ from numba import njit
 from nhsgen.errors import BadInput
 from nhsgen.statistics.sums import Floats
 
-__all__ = ["log_tail", "tail"]
+__all__ = ["eigenvalues", "log_tail", "quantile", "tail", "tail_and_density", "tridiagonal"]
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -44,7 +44,7 @@ def tail(q: float, weights: npt.ArrayLike, shifts: npt.ArrayLike | None = None) 
     """P(Q > q) for Q = the sum of weights x independent chi-squares with one degree of freedom each.
 
     weights: (m,), none below zero but for rounding, one above it at least. shifts: (m,) noncentralities; 0 when there are none.
-    Below 1e-307 the answer is 0: see `log_tail`. BadInput for anything else. The formula is that of `_tail_and_density`.
+    Below 1e-307 the answer is 0: see `log_tail`. BadInput for anything else. The formula is that of `tail_and_density`.
 
     >>> [round(tail(q, [0.6, 0.3, 0.1]), 6) for q in (0.1, 0.7, 2)]
     [0.945786, 0.506438, 0.123959]
@@ -65,7 +65,7 @@ def log_tail(q: float, weights: npt.ArrayLike, shifts: npt.ArrayLike | None = No
     if w.min() < -1e-6 * w.max() or c.shape != w.shape or not (c >= 0.0).all() or not math.isfinite(c.sum()):
         raise _bad("a weight or a shift is below zero", "give the eigenvalues of a covariance, a shift for each")
     kept = w > _NO_WEIGHT * w.max()
-    return float(_tail_and_density(q, w[kept], c[kept])[0])
+    return float(tail_and_density(q, w[kept], c[kept])[0])
 
 
 def _bad(found: str, do_next: str) -> BadInput:
@@ -144,7 +144,7 @@ def _integrand(
 
 
 @_compiled
-def _tail_and_density(q: float, weights: Floats, c: Floats) -> tuple[float, float]:
+def tail_and_density(q: float, weights: Floats, c: Floats) -> tuple[float, float]:
     """log P(Q > q) and log of the density at q, by the inversion integral (1 / 2 pi i) of exp(K(s) - sq)/s ds.
 
     K(s) = sum of cws / (1 - 2ws) - log(1 - 2ws) / 2. The path is a hyperbola that crosses the axis at the saddle and leans to the
@@ -186,7 +186,7 @@ def _tail_and_density(q: float, weights: Floats, c: Floats) -> tuple[float, floa
 
 
 @_compiled
-def _quantile(log_p: float, weights: Floats) -> float:
+def quantile(log_p: float, weights: Floats) -> float:
     """The q at which the log of the tail is `log_p`.
 
     Newton's steps on that logarithm, which is nearly a line, kept between the bounds that earlier steps found.
@@ -194,7 +194,7 @@ def _quantile(log_p: float, weights: Floats) -> float:
     low, high, none = 0.0, math.inf, np.zeros(len(weights))
     q: float = weights.sum() - 2.0 * weights.max() * log_p
     for _ in range(200):
-        found, log_density = _tail_and_density(q, weights, none)
+        found, log_density = tail_and_density(q, weights, none)
         if found > log_p:
             low = q
         else:
@@ -236,7 +236,7 @@ def _reflect(v: Floats, x: Floats) -> None:
 
 
 @_compiled
-def _tridiagonal(v: Floats) -> tuple[Floats, Floats]:
+def tridiagonal(v: Floats) -> tuple[Floats, Floats]:
     """The diagonal (m,) and what stands beside it (m,; the last is 0) of symmetric v in axes whose first is along (1, 1, ..., 1).
 
     Householder's reflections (Golub and Van Loan, Matrix Computations, 8.3.1).
@@ -256,7 +256,7 @@ def _tridiagonal(v: Floats) -> tuple[Floats, Floats]:
 
 
 @_compiled
-def _eigenvalues(diagonal: Floats, beside: Floats) -> tuple[Floats, Floats]:
+def eigenvalues(diagonal: Floats, beside: Floats) -> tuple[Floats, Floats]:
     """Those of a symmetric tridiagonal matrix, those below zero by rounding as 0, and the share of the first axis in each.
 
     beside: as long as `diagonal`; its last does not count. Implicit QR steps with Wilkinson's shift (Golub and Van Loan, 8.3.2).

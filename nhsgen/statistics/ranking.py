@@ -54,8 +54,11 @@ def rank(
             "ranking genes", f"tier {min(unknown)} has no weight", "give a weight for each tier and for None"
         )
     whose = genes[unit].unique(maintain_order=True)
+    ranked = genes["gene"].unique().implode()
     fits = pl.concat(  # nobody's are among them, so that no families are a table too
-        _fits(terms.get(one, ()), measure, combine).with_columns(pl.lit(one, dtype=whose.dtype).alias(unit))
+        _fits(terms.get(one, ()), measure, combine)
+        .filter(pl.col("gene").is_in(ranked))
+        .with_columns(pl.lit(one, dtype=whose.dtype).alias(unit))
         for one in [None, *whose]
     )
     weight = pl.col("tier").map_elements(lambda tier: log10(weights[tier]), return_dtype=pl.Float64, skip_nulls=False)

@@ -88,15 +88,13 @@ def summarise(genotype: Floats, people: People, state: Saddlepoints) -> Sums:
     cumulant = at_zero[which] - sums[:, 0]
     if state.rounds:
         return Sums.of(cumulant=cumulant, slope=-sums[:, 1], curvature=sums[:, 2])
-    edges, log_edges = np.empty((2, 2, len(genotype)))
-    for row, (a, number) in enumerate(zip(genotype, phenotype, strict=True)):
-        for side, sign in enumerate((1.0, -1.0)):
-            case, control = sign * a > 0.0, sign * a < 0.0
-            edges[side, row] = a[case].sum() - a @ p[number]
-            log_edges[side, row] = np.log(p[number][case]).sum() + np.log1p(-p[number][control]).sum()
-    return Sums.of(
-        cumulant=cumulant, slope=-sums[:, 1], curvature=sums[:, 2], edge=edges.ravel(), log_edge=log_edges.ravel()
-    )
+    edge, log_edge = np.empty((2, len(rows)))
+    for k, (row, number) in enumerate(zip(rows, which, strict=True)):
+        a, sign = genotype[row], 1.0 if state.score[state.going[k]] > 0.0 else -1.0
+        case, control = sign * a > 0.0, sign * a < 0.0
+        edge[k] = a[case].sum() - a @ p[number]
+        log_edge[k] = np.log(p[number][case]).sum() + np.log1p(-p[number][control]).sum()
+    return Sums.of(cumulant=cumulant, slope=-sums[:, 1], curvature=sums[:, 2], edge=edge, log_edge=log_edge)
 
 
 def step(state: Saddlepoints, total: Sums) -> tuple[Saddlepoints, bool]:

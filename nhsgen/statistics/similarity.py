@@ -20,6 +20,7 @@ import polars as pl
 
 from nhsgen import ontology
 from nhsgen.errors import BadStudy
+from nhsgen.estimates import Similarity
 from nhsgen.statistics.summary import Summary, label, parts
 
 __all__ = [
@@ -27,10 +28,11 @@ __all__ = [
     "LINKS",
     "MEASURES",
     "TERM_MEASURES",
-    "Cohorts",
     "Usable",
     "alike",
+    "disease_names",
     "estimate",
+    "first_fits",
     "summarise",
     "to_diseases",
     "to_genes",
@@ -47,6 +49,8 @@ MEASURES = ("people",)
 
 _ABNORMALITY = "HP:0000118"
 _NO_TERM = "no usable term"
+_NO_SYMBOL = "-"
+"""What HPO calls genes that have no symbol yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +112,8 @@ def _tree() -> _Tree:
 
     def linked(things: Iterable[Any], name: str) -> _Sets:
         found = ((str(getattr(thing, name)), {f"HP:{n:07d}" for n in thing.hpo}) for thing in things)
-        return _Sets.of(sorted((called, [place[i] for i in hpo & place.keys()]) for called, hpo in found))
+        named = ((called, hpo) for called, hpo in found if called != _NO_SYMBOL)
+        return _Sets.of(sorted((called, [place[i] for i in hpo & place.keys()]) for called, hpo in named))
 
     return _Tree(
         ids=ids,
@@ -207,6 +212,52 @@ def to_diseases(
     return fits.with_columns(ids, ids.replace_strict(_tree().names, return_dtype=pl.String).alias("name"))
 
 
+def disease_names(diseases: Iterable[str]) -> dict[str, str]:
+    """What each (like OMIM:173900) is called."""
+    return {disease: _tree().names.get(disease, "") for disease in diseases}
+
+
+def first_fits(people: Mapping[str, Collection[str]], to: str, first: int, among: Collection[str] = ()) -> pl.DataFrame:
+    """person_id and `to` ("gene" or "disease"): of each person's HPO ids, what fits best; it stays inside the site.
+
+    among: the genes or diseases that are compared; all when none is named. BadStudy when HPO links no phenotype to one of them, or when
+    they are no more than `first`.
+    A gene is among somebody's first so many when no more than these fit at least as well: of a hundred that fit alike none is first.
+    Somebody without a usable term has none. By funSimAvg of Resnik's measure (see `alike`), for which a gene with hundreds of phenotypes
+    does not fit everybody.
+    """
+    sets = _tree().genes if to == "gene" else _tree().diseases
+    names = sets.names if to == "gene" else tuple(f"OMIM:{number}" for number in sets.names)
+    chosen = _chosen(names, to, first, among)
+    known: dict[tuple[int, ...], Ints] = {}
+    rows: list[tuple[str, str]] = []
+    for person, terms in people.items():
+        numbers = tuple(_numbers(terms))
+        if numbers and numbers not in known:
+            scores = _scores(numbers, sets, "resnik", "funSimAvg", "gene" if to == "gene" else "omim")
+            known[numbers] = chosen[_first(scores[chosen], first)]
+        rows += [(person, names[place]) for place in known.get(numbers, ())]
+    return pl.DataFrame(rows, schema={"person_id": pl.String, to: pl.String}, orient="row")
+
+
+def _chosen(names: Sequence[str], to: str, first: int, among: Collection[str]) -> Ints:
+    """The places of `among` in `names`."""
+    place = {name: n for n, name in enumerate(names)}
+    unknown = sorted(set(among) - place.keys())
+    tried = f"matching people to {to}s"
+    if unknown:
+        raise BadStudy(tried, f"HPO links no phenotype to '{unknown[0]}'", f"name {to}s as HPO does, or leave it out")
+    if among and len(set(among)) <= first:
+        raise BadStudy(tried, f"all of them would be among the first {first}", "name more, or use a smaller 'first'")
+    return np.array([place[name] for name in sorted(set(among) or place)], dtype=np.int64)
+
+
+def _first(scores: Floats, first: int) -> Ints:
+    """Where the highest scores are, without those that share the last place with too many."""
+    next_best = np.partition(scores, -first - 1)[-first - 1]
+    return np.flatnonzero(scores > next_best)
+
+
 def _fits(column: str, terms: Iterable[str], sets: _Sets, measure: str, combine: str, link: str) -> pl.DataFrame:
     numbers = _numbers(terms)
     scores = _scores(numbers, sets, measure, combine, link) if numbers else None
@@ -256,16 +307,6 @@ def _shared(term: int, link: str) -> Floats:
 # -- Cohorts: what leaves a site ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Cohorts:
-    """groups; people: with any usable term, in each. similarity: groups x groups, 0..1, nan where reasons says why ("" otherwise)."""
-
-    groups: tuple[tuple[str, ...], ...]
-    people: tuple[int, ...]
-    similarity: Floats
-    reasons: tuple[str, ...]
-
-
 def summarise(terms: pl.DataFrame, by: Sequence[str]) -> Summary:
     """How many of a site's people have each term or a narrower one: a row a group and a term.
 
@@ -285,26 +326,19 @@ def summarise(terms: pl.DataFrame, by: Sequence[str]) -> Summary:
     return Summary.from_rows(MEASURES, {name: [people] for name, people in counts.items()})
 
 
-def estimate(total: Summary, link: str = "gene") -> Cohorts:
-    """How alike cohorts are: the information of terms in both over that in either, terms counting as often as people have them.
-
-    simGIC (Pesquita et al., BMC Bioinformatics 2008) of sets whose members are shares of people: minima over maxima.
-    """
+def estimate(total: Summary, by: Sequence[str], link: str = "gene") -> Similarity:
+    """The groups in order, those of whom a site kept everybody back with nobody."""
     if link not in LINKS:
         raise BadStudy("comparing cohorts", f"'{link}' is no kind of link", f"use {' or '.join(LINKS)}")
     tree = _tree()
-    cells = [(parts(name), row["people"]) for name, row in total.rows()]
-    groups = tuple(sorted({(*group,) for (*group, _), _ in cells}))
-    places = {group: n for n, group in enumerate(groups)}
-    counts = np.zeros((len(groups), len(tree.ids)))
-    for (*group, term), number in cells:
-        counts[places[tuple(group)], tree.now[term]] = number
-    people = counts[:, tree.now[_ABNORMALITY]]
-    shares = counts / np.maximum(people, 1)[:, None]
-    similarity = np.full((len(groups), len(groups)), np.nan)
-    for a, b in np.ndindex(*similarity.shape):
-        if people[a] and people[b]:
-            either = np.maximum(shares[a], shares[b]) @ tree.information[link]
-            similarity[a, b] = np.minimum(shares[a], shares[b]) @ tree.information[link] / either
-    reasons = tuple("" if n else "nobody has a usable term" for n in people)
-    return Cohorts(groups, tuple(int(n) for n in people), similarity, reasons)
+    terms: dict[tuple[str, ...], dict[str, int]] = {}
+    for name, row in total.rows():
+        *group, term = parts(name)
+        terms.setdefault(tuple(group), {})[term] = row["people"]
+    used = sorted({term for counted in terms.values() for term in counted})
+    return Similarity(
+        tuple(by),
+        {group: counted.get(_ABNORMALITY, 0) for group, counted in sorted(terms.items())},
+        terms,
+        {term: float(tree.information[link][tree.now[term]]) for term in used},
+    )

@@ -16,13 +16,14 @@ import numpy.typing as npt
 from numba import njit
 from scipy import special
 
+from nhsgen.cauchy import cauchy
 from nhsgen.compute import mapped
 from nhsgen.errors import BadInput
 from nhsgen.estimates import GeneTestRow, GeneTests
 from nhsgen.settings import Settings
-from nhsgen.statistics.acat import acat_v, cauchy
+from nhsgen.statistics.acat import acat_v
 from nhsgen.statistics.masks import MISSING, Carried, Sets, beta_weights
-from nhsgen.statistics.quadratic_forms import _eigenvalues, _quantile, _tail_and_density, _tridiagonal
+from nhsgen.statistics.quadratic_forms import eigenvalues, quantile, tail_and_density, tridiagonal
 from nhsgen.statistics.sums import Floats, Sums
 
 __all__ = ["RHOS", "Optimal", "Scores", "burden", "estimate", "scores", "skat", "skat_o", "summarise"]
@@ -214,26 +215,29 @@ def _inverse_root(xwx: Floats) -> Floats:
     return cast(Floats, vectors[:, kept] / scale[:, None] / np.sqrt(values[kept]))
 
 
-def estimate(total: Sums, sets: Sets, *, trait: str = "", cases: int | None = None, settings: Settings) -> GeneTests:
-    """Every test of every set, in the order of the sets, with weights Beta(maf; 1, 25).
+def estimate(
+    total: Sums, sets: Sets, *, trait: str = "", cases: int | None = None, equal: bool = False, settings: Settings
+) -> GeneTests:
+    """Every test of every set, in the order of the sets, with weights Beta(maf; 1, 25), or Beta(maf; 1, 1) when they are to be equal.
 
     total: the sum of `summarise` over the sites. cases: how many of the people are; None for a measured trait.
-    acat_o_p combines burden, SKAT and ACAT-V, each with these weights and with Beta(maf; 1, 1) (Liu et al., AJHG 2019). p are nan
-    where nothing could be tested, and `reason` says why.
+    acat_o_p combines burden, SKAT and ACAT-V, each with either weights (Liu et al., AJHG 2019). p are nan where nothing could be
+    tested, and `reason` says why.
     """
-    rows = mapped(partial(_row, trait), scores(total, sets), settings=settings)
+    rows = mapped(partial(_row, trait, (1.0, 25.0) if equal else (25.0, 1.0)), scores(total, sets), settings=settings)
     return GeneTests(tuple(rows), int(total["people"]), cases)
 
 
-def _row(trait: str, one: Scores) -> GeneTestRow:
-    p = [math.nan] * 4
+def _row(trait: str, weights: tuple[float, float], one: Scores) -> GeneTestRow:
+    """weights: the b of Beta(maf; 1, b) that each test is told of with, and the other one that ACAT-O also asks."""
+    p = [math.nan] * 5
     if not one.reason:
-        optimal = skat_o(*one.weighted())
-        flat = one.weighted(1.0, 1.0)
-        parts = [optimal.each[0], optimal.each[-1], skat(*flat), burden(*flat)]
-        parts += [acat_v(one.u, one.v, one.copies, one.maf, b=b) for b in (25.0, 1.0)]
-        p = [optimal.each[-1], optimal.each[0], optimal.p, cauchy([part for part in parts if not math.isnan(part)])]
-    return GeneTestRow(trait, one.name, one.variants, one.carriers, p[0], p[1], p[2], p[3], one.reason)
+        optimal, other = skat_o(*one.weighted(b=weights[0])), one.weighted(b=weights[1])
+        parts = [optimal.each[0], optimal.each[-1], skat(*other), burden(*other)]
+        parts += [acat_v(one.u, one.v, one.copies, one.maf, b=b) for b in weights]
+        together = cauchy([part for part in parts if not math.isnan(part)])
+        p = [optimal.each[-1], optimal.each[0], optimal.p, together, parts[4]]
+    return GeneTestRow(trait, one.name, one.variants, one.carriers, p[0], p[1], p[2], p[3], one.reason, acat_v_p=p[4])
 
 
 # -- The tests ----------------------------------------------------------------------------------------------------------
@@ -274,11 +278,11 @@ def skat_o(u: Floats, v: Floats, rhos: Sequence[float] = RHOS, *, published: boo
     if published and len(grid) > 1:
         grid = np.minimum(grid, 0.999)
     none = _NO_VARIANCE * float(np.trace(v))
-    d, e = _tridiagonal(np.ascontiguousarray(v, dtype=np.float64))
+    d, e = tridiagonal(np.ascontiguousarray(v, dtype=np.float64))
     mixtures = [_mixture(d, e, rho, none) for rho in grid]
     q = (1.0 - grid) * (u @ u) + grid * u.sum() ** 2
     each = np.array(
-        [_tail_and_density(a, w, np.zeros(len(w)))[0] if len(w) else math.nan for a, w in zip(q, mixtures, strict=True)]
+        [tail_and_density(a, w, np.zeros(len(w)))[0] if len(w) else math.nan for a, w in zip(q, mixtures, strict=True)]
     )
     known = each[~np.isnan(each)]
     log_p = math.nan if not len(known) else _smallest(d, e, grid, mixtures, float(known.min()), none, published)
@@ -294,7 +298,7 @@ def _mixture(d: Floats, e: Floats, rho: float, none: float) -> Floats:
     first = 1.0 - rho + rho * len(d)
     mixed, beside = (1.0 - rho) * d, (1.0 - rho) * e
     mixed[0], beside[0] = first * d[0], math.sqrt(first * (1.0 - rho)) * e[0]
-    weights = _eigenvalues(mixed, beside)[0]
+    weights = eigenvalues(mixed, beside)[0]
     return weights[weights > 0.0] if weights.max() > none else np.empty(0)
 
 
@@ -309,12 +313,12 @@ def _smallest(
         return least
     with_burden, left = e[0] ** 2 / d[0], d[1:].copy()
     left[0] -= with_burden
-    rest, shares = _eigenvalues(left, e[1:].copy())
+    rest, shares = eigenvalues(left, e[1:].copy())
     if rest.max() <= none:
         return least
     fixed = with_burden * shares[rest <= 0.0].sum()
     rest, shares = rest[rest > 0.0], shares[rest > 0.0]
-    quantiles, shifts, shrink = [_quantile(least, mixture) for mixture in mixtures], with_burden * shares / rest, 1.0
+    quantiles, shifts, shrink = [quantile(least, mixture) for mixture in mixtures], with_burden * shares / rest, 1.0
     if published:
         fixed, shifts = with_burden, np.zeros(len(rest))
         quantiles = [_matched(math.exp(least), mixture) for mixture in mixtures]
@@ -356,7 +360,7 @@ def _beyond(
         if at_zero[i] < at_zero[line] or (at_zero[i] == at_zero[line] and slope[i] > slope[line]):
             line = i
     ones = np.ones(1)
-    total, x = math.exp(_tail_and_density(end, ones, 0.0 * ones)[0] - least), 0.0
+    total, x = math.exp(tail_and_density(end, ones, 0.0 * ones)[0] - least), 0.0
     while x < end:
         until, following = end, line
         for i in range(lines):
@@ -402,7 +406,7 @@ def _stretch(
     total, length = 0.0, high - low
     for k in range(len(_NODES)):
         z = high - length * _NODES[k] ** 2
-        log_tail = _tail_and_density(at_zero - slope * z * z, rest, z * z * shifts)[0]
+        log_tail = tail_and_density(at_zero - slope * z * z, rest, z * z * shifts)[0]
         height = math.exp(log_tail - 0.5 * z * z - least) * math.sqrt(2.0 / math.pi)
         total += 2.0 * length * _NODES[k] * _NODE_WEIGHTS[k] * height
     return total

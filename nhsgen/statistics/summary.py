@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nhsgen.errors import BadInput
 
-__all__ = ["BACKGROUND", "NOT_RECORDED", "Summary", "label", "parts"]
+__all__ = ["BACKGROUND", "NOT_RECORDED", "Summary", "background", "label", "parts"]
 
 SEPARATOR = "\x1f"
 BACKGROUND = "\x1e"  # the row of all the site's people, whatever their group; no group can be called this
@@ -43,6 +43,15 @@ def parts(name: str) -> tuple[str, ...]:
     (('Leeds', 'female'), ())
     """
     return tuple(name.split(SEPARATOR)) if name else ()
+
+
+def background(group: Iterable[object] = ()) -> str:
+    """The name of the row of all the site's people in a group, or of all of them.
+
+    >>> background() == BACKGROUND, parts(background(["female"]))[1:]
+    (True, ('female',))
+    """
+    return SEPARATOR.join([BACKGROUND, *parts(label(group))])
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,21 +117,25 @@ class Summary:
         return dict(zip(self.measures, found, strict=True))
 
     def rows(self) -> list[tuple[str, dict[str, int]]]:
-        """Every row but the background's."""
+        """Every row but the backgrounds."""
         return [
             (name, dict(zip(self.measures, values, strict=True)))
             for name, values in zip(self.labels, self.values.tolist(), strict=True)
-            if name != BACKGROUND
+            if not name.startswith(BACKGROUND)
         ]
 
     def without(self, labels: Iterable[str]) -> "Summary":
         """The same summary with these rows kept back: they still say whom they are about, and count nobody.
 
-        Dropping the row instead would turn the people kept back into people who have nothing.
+        Dropping the row instead would turn the people kept back into people who have nothing. Where a background is kept back, there
+        are too few people to say anything about them: then every row of that group goes, or every row there is.
         """
         kept_back = set(labels)
-        if BACKGROUND in kept_back:  # the site has too few people to say anything about any group
-            return Summary.zero(self.measures)
+        silent = tuple(name.removeprefix(BACKGROUND) for name in kept_back if name.startswith(BACKGROUND))
+        if silent:
+            heard = [i for i, name in enumerate(self.labels) if not name.endswith(silent)]
+            spoken = Summary(tuple(self.labels[i] for i in heard), self.measures, self.values[heard])
+            return spoken.without(name for name in kept_back if not name.startswith(BACKGROUND))
         values = self.values.copy()
         places = [i for i, name in enumerate(self.labels) if name in kept_back]
         columns = [i for i, name in enumerate(self.measures) if not name.startswith(LISTED)]

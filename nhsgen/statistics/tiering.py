@@ -14,9 +14,9 @@ from nhsgen.estimates import Families
 from nhsgen.statistics.summary import BACKGROUND, Summary, label, parts
 from nhsgen.statistics.trios import INHERITANCES
 
-__all__ = ["GENOMICS_ENGLAND", "MEASURES", "MODES", "Preset", "estimate", "limits", "summarise", "tier"]
+__all__ = ["GENOMICS_ENGLAND", "MEASURES", "MODES", "PRESETS", "Preset", "estimate", "limits", "summarise", "tier"]
 
-MEASURES = ("families", "all_families")
+MEASURES = ("families", "first", "all_families")
 
 DOMINANT = frozenset({"dominant"})
 BIALLELIC = frozenset({"recessive", "compound heterozygous"})
@@ -69,6 +69,9 @@ GENOMICS_ENGLAND = Preset(
         "genomes_sas": (0.002, 0.01),
     },
 )
+
+PRESETS: Mapping[str, Preset] = {"genomics-england-grch38": GENOMICS_ENGLAND}
+"""By the name that a study has for them."""
 
 
 def limits(preset: Preset, inheritance: str, population: str = "") -> float:
@@ -138,9 +141,10 @@ def tier(
     )
 
 
-def summarise(tiered: pl.DataFrame, families: int) -> Summary:
+def summarise(tiered: pl.DataFrame, families: int, first: pl.DataFrame | None = None) -> Summary:
     """One site's families: by gene, tier and inheritance, how many distinct families have a candidate, among `families`.
 
+    first: family and gene, the first genes of each when they are ranked; "first" counts the families of a row that have its gene there.
     tiered: family, gene, tier, inheritance, de_novo, as from `tier`; rows without a tier or a gene are left out. Name the family
         of each trio first: siblings are two trios.
     A family counts once in each row, so one person changes each row by one at most.
@@ -149,14 +153,24 @@ def summarise(tiered: pl.DataFrame, families: int) -> Summary:
     named = tiered.filter(pl.col("tier").is_not_null() & pl.col("gene").is_not_null()).with_columns(
         pl.when("de_novo").then(pl.col("inheritance") + ", de novo").otherwise("inheritance").alias("inheritance")
     )
-    counted = named.group_by("gene", "tier", "inheritance").agg(pl.col("family").n_unique().cast(pl.Int64))
-    rows = {label(group): [number, families] for *group, number in counted.iter_rows()}
-    return Summary.from_rows(MEASURES, rows | {BACKGROUND: [0, families]})
+    if first is None:
+        named = named.with_columns(pl.lit(False).alias("among"))
+    else:
+        best = first.select("family", "gene", pl.lit(True).alias("among")).unique()
+        named = named.join(best, on=["family", "gene"], how="left").with_columns(pl.col("among").fill_null(False))
+    counted = named.group_by("gene", "tier", "inheritance").agg(
+        pl.col("family").n_unique().cast(pl.Int64),
+        pl.col("family").filter("among").n_unique().cast(pl.Int64).alias("first"),
+    )
+    rows = {label(group): [number, among, families] for *group, number, among in counted.iter_rows()}
+    return Summary.from_rows(MEASURES, rows | {BACKGROUND: [0, 0, families]})
 
 
-def estimate(total: Summary) -> Families:
+def estimate(total: Summary, among: int = 0) -> Families:
+    """among: how many genes of each family were the first; 0 when they were not ranked."""
     cells = {parts(name): row["families"] for name, row in total.rows()}
-    return Families(("gene", "tier", "inheritance"), cells, total.row(BACKGROUND)["all_families"])
+    first = {parts(name): row["first"] for name, row in total.rows()} if among else {}
+    return Families(("gene", "tier", "inheritance"), cells, total.row(BACKGROUND)["all_families"], first, among)
 
 
 def _facts(variants: pl.DataFrame, preset: Preset) -> pl.DataFrame:

@@ -21,7 +21,17 @@ from numba import njit
 from nhsgen.errors import BadInput
 from nhsgen.genome import Assembly, ploidy
 
-__all__ = ["INHERITANCES", "NOT_CALLED", "PLACES", "Mendelian", "Trios", "candidates", "mendelian", "places"]
+__all__ = [
+    "INHERITANCES",
+    "NOT_CALLED",
+    "PLACES",
+    "Mendelian",
+    "Trios",
+    "candidates",
+    "mendelian",
+    "new_alleles",
+    "places",
+]
 
 Ints = npt.NDArray[np.int64]
 Copies = npt.NDArray[np.uint8]
@@ -81,6 +91,12 @@ class Trios:
     def __len__(self) -> int:
         return len(self.child)
 
+    @property
+    def whole(self) -> "Trios":
+        """Those of whom both parents were sequenced."""
+        both = (self.mother >= 0) & (self.father >= 0)
+        return Trios(self.child[both], self.mother[both], self.father[both], self.male[both])
+
 
 @dataclass(frozen=True, eq=False)
 class Mendelian:
@@ -105,7 +121,7 @@ def places(variants: pl.DataFrame, assembly: Assembly) -> Copies:
     return where
 
 
-def mendelian(copies: Copies, place: Copies, trios: Trios) -> Mendelian:
+def mendelian(copies: Copies, place: Copies, trios: Trios, *, of_carried: bool = False) -> Mendelian:
     """Can the child's genotype be made of one allele from each parent who gives one? As bcftools +mendelian counts.
 
     copies: alleles x samples, 0, 1, 2 copies or 3 where nothing was called; only the low two bits are looked at. Give 3 for half
@@ -113,13 +129,33 @@ def mendelian(copies: Copies, place: Copies, trios: Trios) -> Mendelian:
     place: a number of `PLACES` for each allele.
     A parent who was not called may have given either allele; skipped are children who were not called, and daughters on Y.
     Other ALTs of the record count as "not this allele", so a record is wrong when one of its alleles is.
+    of_carried: what none of the three has is skipped, so that it does not matter which alleles a file lists.
     """
     _check(copies, place, trios)
     by_variant = np.zeros((len(copies), 3), dtype=np.int64)
     by_trio = np.zeros((len(trios), 3), dtype=np.int64)
-    _judge_all(copies, place, trios.child, trios.mother, trios.father, trios.male, _JUDGED, by_variant, by_trio)
+    _judge_all(
+        copies,
+        place,
+        trios.child,
+        trios.mother,
+        trios.father,
+        trios.male,
+        _JUDGED_CARRIED if of_carried else _JUDGED,
+        by_variant,
+        by_trio,
+    )
     names = ["ok", "errors", "skipped"]
     return Mendelian(pl.DataFrame(by_variant, schema=names), pl.DataFrame(by_trio, schema=names))
+
+
+def new_alleles(copies: Copies, place: Copies, trios: Trios) -> Ints:
+    """How many alleles each child has that every parent who could have given them was called without: an int64 a trio."""
+    _check(copies, place, trios)
+    size = _list_found(copies, place, trios.child, trios.mother, trios.father, trios.male, _IS_NEW, None, None)
+    at, codes = np.empty((size, 5), dtype=np.int64), np.empty(size, dtype=np.uint8)
+    _list_found(copies, place, trios.child, trios.mother, trios.father, trios.male, _IS_NEW, at, codes)
+    return np.bincount(at[:, 1], minlength=len(trios)).astype(np.int64)
 
 
 def candidates(copies: Copies, place: Copies, trios: Trios, genes: pl.Series) -> pl.DataFrame:
@@ -237,6 +273,11 @@ def judged(place: int, male: bool, child: int, mother: int, father: int) -> int:
     return FITS if child in possible else ERROR
 
 
+def judged_carried(place: int, male: bool, child: int, mother: int, father: int) -> int:
+    """The same; SKIPPED when none of the three is known to have the allele."""
+    return judged(place, male, child, mother, father) if {child, mother, father} & {1, 2} else SKIPPED
+
+
 def found(place: int, male: bool, child: int, mother: int, father: int) -> int:
     """What an allele can do to the child of well parents, in bits; 0 when it can do nothing."""
     if child in (0, NOT_CALLED) or (place == Y and not male):
@@ -254,10 +295,16 @@ def found(place: int, male: bool, child: int, mother: int, father: int) -> int:
         "Y-linked": place == Y and not father_has,
         "mitochondrial": place == MT,  # a mother who is well may have it in few of her mitochondria
     }
-    givers = [mother] * (place != Y) + [father] * (place != MT and not one_x)
-    new = _NEW if givers.count(0) == len(givers) else 0
     bits = sum(1 << INHERITANCES.index(inheritance) for inheritance, may in ways.items() if may)
-    return bits | new if bits else 0
+    return bits | _NEW * new(place, male, child, mother, father) if bits else 0
+
+
+def new(place: int, male: bool, child: int, mother: int, father: int) -> bool:
+    """Whether the child has an allele that every parent who could have given it was called without."""
+    if child in (0, NOT_CALLED) or (place == Y and not male):
+        return False
+    givers = [mother] * (place != Y) + [father] * (place != MT and not (place == X and male))
+    return givers.count(0) == len(givers)
 
 
 def _table(rule: Callable[[int, bool, int, int, int], int]) -> Copies:
@@ -268,7 +315,8 @@ def _table(rule: Callable[[int, bool, int, int, int], int]) -> Copies:
     return table
 
 
-_JUDGED, _FOUND = _table(judged), _table(found)
+_JUDGED, _JUDGED_CARRIED, _FOUND = _table(judged), _table(judged_carried), _table(found)
+_IS_NEW = _table(new)
 
 
 # -- Kernels -------------------------------------------------------------------------------------------------------------

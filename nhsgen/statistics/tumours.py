@@ -1,20 +1,18 @@
 """Tumours: how many mutations, in which driver genes, and which of them together. For cancer researchers; somatic variants only.
 
-`burden` says for each person how many mutations change a protein, by megabase; it stays at the site, and its spread leaves through
-`polygenic.summarise`. `drivers` and `patterns` count distinct people, and add up: how many have a gene mutated, by what it does to
-the protein, and how many have exactly this set of genes mutated, which is all that an oncoprint draws.
+`burden` says for each person how many mutations change a protein, by megabase; it stays at the site, and how many people there
+are in each of `STEPS` leaves it. `drivers` and `patterns` count distinct people, and add up: how many have a gene mutated, by what
+its gravest mutation does to the protein, and how many have exactly this set of genes mutated, which is all that an oncoprint draws.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
-from math import nan
+from itertools import pairwise
 
 import polars as pl
 
 from nhsgen.errors import BadInput, BadStudy
-from nhsgen.fourfold import benjamini_hochberg, fisher, woolf
+from nhsgen.estimates import Drivers, Patterns
 from nhsgen.statistics.summary import BACKGROUND, Summary, label, parts
 
 __all__ = [
@@ -22,15 +20,14 @@ __all__ = [
     "CODING_MEGABASES",
     "LONGEST_INDEL",
     "MEASURES",
+    "MOST_GENES",
     "NON_SYNONYMOUS",
-    "Drivers",
-    "Pair",
-    "Patterns",
     "burden",
     "drivers",
     "estimate_drivers",
     "estimate_patterns",
     "patterns",
+    "step",
 ]
 
 MEASURES = ("mutated", "people")
@@ -52,7 +49,11 @@ CLASSES: Mapping[str, frozenset[str]] = {
 NON_SYNONYMOUS = CLASSES["truncating"] | CLASSES["inframe"] | CLASSES["missense"]
 """Terms that count towards the burden: inside coding sequence, and changing it."""
 
-_MOST_GENES = 30
+MOST_GENES = 10
+"""Of which patterns are made. The more there are, the rarer a pattern, and the longer the gate's audit of what can be worked out."""
+
+STEPS = (0, 1, 2, 5, 10, 20, 50, 100)
+"""Where steps of mutations by megabase begin. Fixed: by moving one a little, one could count the tumours between."""
 
 
 def burden(
@@ -91,31 +92,36 @@ def burden(
     )
 
 
+def step(per_megabase: str) -> pl.Expr:
+    """In which of STEPS a burden is, in words.
+
+    >>> pl.DataFrame({"x": [0.0, 1.99, 12.5, 300.0]}).select(step("x"))["x"].to_list()
+    ['0 to 1', '1 to 2', '10 to 20', '100 and more']
+    """
+    names = [f"{low} to {high}" for low, high in pairwise(STEPS)]
+    said = pl.lit(f"{STEPS[-1]} and more")
+    for high, name in reversed(list(zip(STEPS[1:], names, strict=True))):
+        said = pl.when(pl.col(per_megabase) < high).then(pl.lit(name)).otherwise(said)
+    return said.alias(per_megabase)
+
+
 # -- Genes -----------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Drivers:
-    """cells: distinct people by gene and class, among `people`; the class "any" counts each person of a gene once."""
-
-    cells: Mapping[tuple[str, str], int]
-    people: int
-
-
 def drivers(variants: pl.DataFrame, people: Collection[object], genes: Sequence[str]) -> Summary:
-    """One site's people by gene and class of `CLASSES`, and by gene and "any". One person changes a row by at most 1.
+    """One site's people by gene and class of `CLASSES`: each once for a gene, by their gravest mutation in it.
 
     variants: person_id, gene, consequence. people: everybody whose tumour was sequenced; others' mutations are ignored.
 
     >>> frame = pl.DataFrame({"person_id": [1, 1], "gene": ["TP53"] * 2, "consequence": ["stop_gained", "missense_variant"]})
     >>> estimate_drivers(drivers(frame, [1, 2], ["TP53"])).cells
-    {('TP53', 'any'): 1, ('TP53', 'missense'): 1, ('TP53', 'truncating'): 1}
+    {('TP53', 'inframe'): 0, ('TP53', 'missense'): 0, ('TP53', 'splice'): 0, ('TP53', 'truncating'): 1}
     """
-    everybody = set(people)
-    found = {(gene, kind, person) for person, gene, kind in _mutations(variants, everybody, genes)}
-    found |= {(gene, "any", person) for gene, _, person in found}
-    counts = Counter(label([gene, kind]) for gene, kind, _ in found)
-    rows = {name: [number, len(everybody)] for name, number in counts.items()}
+    everybody, gravest = set(people), dict[tuple[object, str], str]()
+    for person, gene, kind in _mutations(variants, everybody, genes):
+        gravest[person, gene] = min(kind, gravest.get((person, gene), kind), key=list(CLASSES).index)
+    counts = Counter((gene, kind) for (_, gene), kind in gravest.items())
+    rows = {label([gene, kind]): [counts[gene, kind], len(everybody)] for gene in genes for kind in CLASSES}
     return Summary.from_rows(MEASURES, rows | {BACKGROUND: [0, len(everybody)]})
 
 
@@ -127,49 +133,18 @@ def estimate_drivers(total: Summary) -> Drivers:
 # -- Genes together ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two genes, and the people with both, one, the other and neither; the odds ratio (above 1: mutated together; below: instead of
-    each other) with its 95 % interval, Fisher's p and q. They are nan, 1 and 1 where reason is not ""."""
-
-    genes: tuple[str, str]
-    both: int
-    first: int
-    second: int
-    neither: int
-    odds_ratio: float
-    low: float
-    high: float
-    p: float
-    q: float
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """cells: distinct people by the exact set of genes mutated, most people first; the empty set is nobody's gene. genes: how many
-    people have each mutated. pairs: which go together, by p. kept_back: people, of all `people`, whose pattern is not shown; genes
-    and pairs are about the others."""
-
-    cells: Mapping[tuple[str, ...], int]
-    genes: Mapping[str, int]
-    pairs: tuple[Pair, ...]
-    people: int
-    kept_back: int
-
-
 def patterns(variants: pl.DataFrame, people: Collection[object], genes: Sequence[str]) -> Summary:
     """One site's people by exactly which of `genes` are mutated: each person is in one row, and changes it by 1.
 
     variants, people: as for `drivers`. genes: few, and fixed before anybody looks: the more there are, the rarer a pattern.
 
     >>> frame = pl.DataFrame({"person_id": [1, 1], "gene": ["TP53", "KRAS"], "consequence": ["missense_variant"] * 2})
-    >>> estimate_patterns(patterns(frame, [1, 2], ["KRAS", "TP53"]), ["KRAS", "TP53"]).cells
+    >>> estimate_patterns(patterns(frame, [1, 2], ["KRAS", "TP53"])).cells
     {(): 1, ('KRAS', 'TP53'): 1}
     """
-    if not 1 <= len(set(genes)) <= _MOST_GENES:
+    if not 1 <= len(set(genes)) <= MOST_GENES:
         found = f"there are {len(set(genes))} genes"
-        raise BadStudy("looking for genes mutated together", found, f"choose 1 to {_MOST_GENES}")
+        raise BadStudy("looking for genes mutated together", found, f"choose 1 to {MOST_GENES}")
     everybody = set(people)
     mutated: dict[object, set[str]] = {person: set() for person in everybody}
     for person, gene, _ in _mutations(variants, everybody, genes):
@@ -179,30 +154,11 @@ def patterns(variants: pl.DataFrame, people: Collection[object], genes: Sequence
     return Summary.from_rows(MEASURES, rows | {BACKGROUND: [0, len(everybody)]})
 
 
-def estimate_patterns(total: Summary, genes: Sequence[str]) -> Patterns:
-    """The patterns of all sites, and each pair of genes by Fisher's exact test (Canisius et al., Genome Biology 2016, on why such
-    tests must not be read as selection where the number of mutations differs between people)."""
+def estimate_patterns(total: Summary) -> Patterns:
+    """The patterns of all sites, most people first."""
     found = [(parts(name), row["mutated"]) for name, row in total.rows() if row["mutated"]]
     cells = dict(sorted(found, key=lambda cell: (-cell[1], cell[0])))
-    alone = {gene: sum(n for pattern, n in found if gene in pattern) for gene in sorted(set(genes))}
-    people, shown = total.row(BACKGROUND)["people"], sum(n for _, n in found)
-    pairs = [_pair(one, two, cells, alone, shown) for one, two in combinations(alone, 2)]
-    tested = [pair for pair in pairs if not pair.reason]
-    by_q = dict(zip((pair.genes for pair in tested), benjamini_hochberg([pair.p for pair in tested]), strict=True))
-    with_q = [replace(pair, q=by_q.get(pair.genes, 1.0)) for pair in pairs]
-    return Patterns(cells, alone, tuple(sorted(with_q, key=lambda pair: (pair.p, pair.genes))), people, people - shown)
-
-
-def _pair(one: str, two: str, cells: Mapping[tuple[str, ...], int], alone: Mapping[str, int], people: int) -> Pair:
-    both = sum(n for pattern, n in cells.items() if one in pattern and two in pattern)
-    first, second = alone[one] - both, alone[two] - both
-    counts = (both, first, second, people - both - first - second)
-    idle = [gene for gene in (one, two) if alone[gene] in {0, people}]
-    if idle:
-        reason = f"{idle[0]} is mutated in {'nobody' if alone[idle[0]] == 0 else 'everybody'}"
-        return Pair((one, two), *counts, nan, nan, nan, 1.0, 1.0, reason)
-    table = (both, alone[one], second, people - alone[one])
-    return Pair((one, two), *counts, *woolf(*table), fisher(*table), 1.0)
+    return Patterns(cells, total.row(BACKGROUND)["people"])
 
 
 # -- Rows ------------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ nothing is known of them.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,13 @@ import numpy.typing as npt
 import polars as pl
 
 from nhsgen.estimates import FrequencyRow
-from nhsgen.statistics import Summary, frequencies, genotype_blocks
+from nhsgen.statistics import Summary, frequencies, genotype_blocks, label, parts
+from nhsgen.studies.allele_counts import allele_counts
 from nhsgen.studies.site import SiteData
-from nhsgen.studies.sums import allele_counts
 from nhsgen.variants import VariantFilter
+from nhsgen.variants.consequences import IMPACTS
 
-__all__ = ["Alleles", "Listed", "listed"]
+__all__ = ["Alleles", "Listed", "listed", "places", "worst_impacts"]
 
 Copies = npt.NDArray[np.uint8]
 _AT_ONCE = 256
@@ -48,6 +49,16 @@ class Listed:
                       self.carriers[at], self.called[at], self.people)  # fmt: skip
 
 
+def places(keys: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Chromosome and position of each allele.
+
+    >>> places(["1-1000-A-G", "X-2000-C-T"])[0]
+    ('1', 'X')
+    """
+    split = [key.split("-", 2) for key in keys]
+    return tuple(chrom for chrom, *_ in split), np.array([pos for _, pos, _ in split], dtype=np.int64)
+
+
 def listed(total: Summary) -> Listed:
     """The list that the sites' counts add up to; alleles that nobody was called for are not on it."""
     counted = frequencies.estimate(total)
@@ -63,6 +74,15 @@ def listed(total: Summary) -> Listed:
         called,
         counted.people,
     )
+
+
+def worst_impacts(said: Summary) -> Mapping[str, str]:
+    """By allele: HIGH, MODERATE, LOW or MODIFIER, the most severe that any site says; no entry where none says."""
+    found: dict[str, str] = {}
+    for key, impact in map(parts, said.labels):
+        if impact in IMPACTS:
+            found[key] = min(impact, found.get(key, impact), key=IMPACTS.index)
+    return found
 
 
 class Alleles:
@@ -82,18 +102,26 @@ class Alleles:
         store = data.variants()
         self.people = len(samples)
         self._places: dict[str, int] = {}
+        self._impacts: list[str] = []
         width = genotype_blocks.words_for(len(samples))
         with tempfile.TemporaryFile() as file:
             for frame, words, sets in store.packed(variants):
                 file.write(_chosen(words, frame["haploid_set"], sets, samples).tobytes())
                 for key in frame["key"]:
                     self._places[key] = len(self._places)
+                self._impacts += frame["impact"].fill_null("").to_list()
             file.flush()
             shape = (len(self._places), width)
             self._words = np.memmap(file, np.uint64, "r", shape=shape) if all(shape) else np.zeros(shape, np.uint64)
         nobody_called = genotype_blocks.pack(np.full((1, len(samples)), NOT_CALLED, dtype=np.uint8))[0]
         self._absent = np.zeros_like(nobody_called) if store.absence == "reference" else nobody_called
         self.summary = allele_counts(data, persons, variants)
+
+    def impacts(self) -> Summary:
+        """What this site's annotation says that each allele does, on the gene that it counts for."""
+        return Summary.from_rows(
+            ("sites",), {label(said): [1] for said in zip(self._places, self._impacts, strict=True)}
+        )
 
     def words(self, keys: Sequence[str]) -> npt.NDArray[np.uint64]:
         """These alleles packed, alleles x words, this site's people in order: two bits each, 3 where nothing is known. A man's one

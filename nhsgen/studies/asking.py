@@ -16,10 +16,12 @@ from nhsgen.progress import track
 from nhsgen.results import Receipt, Released
 from nhsgen.settings import Settings
 from nhsgen.statistics import Summary, frequencies
+from nhsgen.statistics.sums import NotConverged
 from nhsgen.studies.analyses import ROUNDS
 from nhsgen.studies.caveats import caveats
+from nhsgen.studies.meta_analysis import APART, combine
 from nhsgen.studies.question import Study
-from nhsgen.studies.rounds import ask_in_rounds
+from nhsgen.studies.rounds import Rounds, ask_in_rounds
 from nhsgen.studies.site import open_site
 from nhsgen.studies.sums import SUMS
 from nhsgen.variants import VariantFilter
@@ -77,7 +79,8 @@ def summarise(study: Study, site: Site, settings: Settings, resolved: VariantFil
     release = site.release()
     if release is None:
         return _silent(site, "it has no release")
-    with open_site(site, release, settings) as data:
+    with open_site(site, release, settings) as opened:
+        data = opened.of_tumours() if METHODS[study.method].tumours else opened
         summary = SUMS[study.method].summarise(study, data, resolved or study.variants or VariantFilter())
         genomic = METHODS[study.method].needs_variants
         population = len(data.sequenced(everyone()) if genomic else data.people(everyone()))
@@ -112,6 +115,8 @@ def run(
     if len({site.name for site in asked}) < len(asked):
         raise BadStudy("asking the sites", "a site is named twice, and its people would count twice", "name it once")
     resolved = pooled_filter(study, asked, settings)
+    if study.method in APART:
+        return _run_apart(study, asked, settings, asked_by, resolved)
     if study.method in ROUNDS:
         return _run_in_rounds(study, asked, settings, asked_by, resolved)
     answers = [answer(study, site, settings, asked_by=asked_by, resolved=resolved) for site in track(asked, "asking")]
@@ -121,7 +126,38 @@ def run(
 def _run_in_rounds(
     study: Study, sites: Sequence[Site], settings: Settings, asked_by: str, resolved: VariantFilter | None
 ) -> Released:
-    asked = ask_in_rounds(study, ROUNDS[study.method], sites, settings, resolved, asked_by)
+    answers, estimate = _in_rounds(study, ROUNDS[study.method], sites, settings, asked_by, resolved)
+    return _released(study, answers, lambda: estimate)
+
+
+def _run_apart(
+    study: Study, sites: Sequence[Site], settings: Settings, asked_by: str, resolved: VariantFilter | None
+) -> Released:
+    """Each site answers alone, through the gate, under its own rules; what they released is combined. Nothing is pooled."""
+    answers: list[SiteAnswer] = []
+    released: dict[str, Released] = {}
+    for site in track(sites, "asking"):
+        try:
+            reply, own = _alone(study, site, settings, asked_by, resolved)
+            released |= {site.name: own} if own else {}
+        except (NotConverged, NotFound, NotSafe) as nothing:
+            reply = _silent(site, nothing.found)
+        answers.append(replace(reply, policy=replace(reply.policy, pooled=False)))
+    return _released(study, answers, lambda: combine(study, released))
+
+
+def _alone(
+    study: Study, site: Site, settings: Settings, asked_by: str, resolved: VariantFilter | None
+) -> tuple[SiteAnswer, Released | None]:
+    (reply,), estimate = _in_rounds(study, APART[study.method], [site], settings, asked_by, resolved)
+    return reply, None if reply.silent else _released(study, [reply], lambda: estimate)
+
+
+def _in_rounds(
+    study: Study, rounds: Rounds, sites: Sequence[Site], settings: Settings, asked_by: str, resolved: VariantFilter | None
+) -> tuple[list[SiteAnswer], Estimate | None]:
+    """Who spoke and who did not, and what the rounds came to."""
+    asked = ask_in_rounds(study, rounds, sites, settings, resolved, asked_by)
     answers = [
         SiteAnswer(
             site.name,
@@ -133,13 +169,20 @@ def _run_in_rounds(
         )
         for site in sites
     ]
-    return _released(study, answers, lambda: asked.estimate)
+    return answers, asked.estimate
 
 
-def conclude(study: Study, answers: Sequence[SiteAnswer], total: Summary | None = None) -> Released:
-    """Add the sites' sums (or take `total`, added elsewhere under masks), estimate, and pass the gate."""
+def conclude(
+    study: Study, answers: Sequence[SiteAnswer], total: Summary | None = None, estimate: Estimate | None = None
+) -> Released:
+    """Add the sites' sums (or take `total`, added elsewhere under masks), estimate, and pass the gate.
+
+    estimate: what a study in rounds came to, asked elsewhere.
+    """
 
     def estimated() -> Estimate:
+        if estimate is not None:
+            return estimate
         sums = [reply.summary for reply in answers if reply.summary is not None]
         return SUMS[study.method].estimate(study, total if total is not None else reduce(add, sums))
 
@@ -157,7 +200,7 @@ def _released(study: Study, answers: Sequence[SiteAnswer], estimated: Callable[[
             "ask for other words, or other sites",
         )
     assemblies = sorted({reply.assembly for reply in spoke})
-    placed = study.method == "frequencies" or study.method in ROUNDS
+    placed = study.method in {"frequencies", "variant_quality", *ROUNDS, *APART}
     by_place = study.variants is not None and (study.variants.of_places or placed)
     if by_place and len(assemblies) > 1:
         raise BadStudy(

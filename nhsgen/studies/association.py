@@ -1,165 +1,180 @@
-"""Which alleles go with a trait? In all sites' people together: a linear model for measurements, a score test and approximate Firth
-for cases and controls.
+"""Which alleles go with a trait? In all sites' people together: a linear model for measurements; for cases and controls a score test
+with approximate Firth, a saddlepoint, or an exact regression of each allele; several diseases in one scan, or several measurements.
 
-The sites count their alleles and say who takes part; then they are asked for the sums of statistics/linear.py, or of
-logistic.py and firth.py. Sites have levels of their own unless the study says otherwise. Alleles with too few copies in all sites
-together are left out before anything is asked about them.
+The sites count their alleles and say who takes part. If asked to they find principal components (components.py), which each keeps of
+its own people as covariates. Then they are asked for the sums of the tests (allele_tests.py), and at last how the strongest alleles
+are linked, so that those which say the same are one signal. Sites have levels of their own unless the study says otherwise.
+Alleles with too few copies in all sites together are left out before anything is asked about them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from nhsgen.errors import NotFound
-from nhsgen.estimates import Association, AssociationRow
-from nhsgen.statistics import Summary, firth, inflation, linear, logistic
-from nhsgen.statistics.sums import Floats, Sums
-from nhsgen.studies.alleles import Alleles, Listed, listed
+from nhsgen.estimates import Association, AssociationRow, Signals
+from nhsgen.statistics import BACKGROUND, Summary, inflation, ld, linear
+from nhsgen.statistics.sums import Sums
+from nhsgen.studies.allele_tests import Compared, Found, Measured
+from nhsgen.studies.alleles import Alleles, Listed, listed, places
+from nhsgen.studies.components import Components
 from nhsgen.studies.design import CASES, Design, design
 from nhsgen.studies.question import Study
 from nhsgen.studies.rounds import Both, Part, Rounds
 from nhsgen.studies.site import SiteData
-from nhsgen.studies.trait_models import Linear, Logistic
 from nhsgen.variants import VariantFilter
 
 __all__ = ["ASSOCIATION", "attendance", "attended"]
 
+MEMBER_P = 0.01
+"""The p of an allele that belongs to a signal is at most this, as plink has it."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """The alleles near the strongest ones, by key, and the pairs of them that may be linked."""
+
+    keys: tuple[str, ...]
+    pairs: npt.NDArray[np.int64]
+    r2: npt.NDArray[np.float64] | None = None
+
 
 @dataclass(frozen=True)
 class State:
-    """The model of the traits; the sites and the alleles; then what the alleles' sums said, and for the strongest Firth's rounds."""
+    """What is known: the sites and the alleles; then the components; then what the tests say; then what is linked."""
 
-    model: Linear | Logistic
+    scan: Measured | Compared
     sites: tuple[str, ...] = ()
     people: int = 0
     cases: int | None = None
     chosen: Listed | None = None
-    found: linear.Associations | None = None
-    scores: logistic.Scores | None = None
-    hits: firth.Approximate | None = None
+    components: Components | None = None
+    near: Near | None = None
+
+
+def _start(study: Study) -> State:
+    return State(Measured(study.options["missing"]) if study.traits else Compared.of(study))
 
 
 def _prepare(study: Study, data: SiteData, variants: VariantFilter) -> Part:
     who = design(study, data)
     alleles = Alleles(data, variants, who.samples, who.persons)
 
+    @cache
+    def here(sites: tuple[str, ...], components: Components | None) -> linear.Design:
+        covariates = who.covariates
+        if components is not None:
+            covariates = np.hstack([covariates, components.people(alleles)])
+        people = linear.Design(np.arange(len(who.samples)), who.traits, covariates, offset=who.offset)
+        return people.at(sites.index(data.site), len(sites), study.options["site_effect"])
+
     def ask(state: State) -> Both | Sums:
         if state.chosen is None:
             return Both(alleles.summary, attendance(data.site, who))
-        here = linear.Design(np.arange(len(who.samples)), who.traits, who.covariates)
-        here = here.at(state.sites.index(data.site), len(state.sites), study.options["site_effect"])
-        if not state.model.done:
-            return state.model.ask(here)
-        if isinstance(state.model, Linear):
-            return linear.summarise(alleles.words(state.chosen.keys), state.model.site(here))
-        assert state.model.null is not None
-        people = state.model.people(here)
-        if state.hits is None:
-            blocks = alleles.blocks(state.chosen.keys)
-            return _stacked([logistic.score_sums(block, people, state.model.null) for block in blocks])
-        return firth.summarise(_genotypes(state, alleles, people), people, state.hits)
+        if state.components is not None and not state.components.done:
+            return state.components.ask(alleles)
+        if state.near is None:
+            return state.scan.ask(here(state.sites, state.components), alleles, state.chosen.keys)
+        return ld.summarise(alleles.copies(state.near.keys), state.near.pairs)
 
     return Part(ask, assembly=str(data.variants().assembly))
 
 
-def _stacked(parts: Sequence[Sums]) -> Sums:
-    """The sums of some alleles after those of others."""
-    return Sums({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
-
-
-def _genotypes(state: State, alleles: Alleles, people: logistic.People) -> Floats:
-    """What covariates leave of the hits' genotypes, hits x people."""
-    assert state.chosen is not None
-    assert state.hits is not None
-    hits = state.hits.hits
-    copies = alleles.copies([state.chosen.keys[row] for row in hits.variant])
-    return logistic.adjusted(copies, people, replace(hits, variant=np.arange(len(hits.variant))))
-
-
 def attendance(site: str, who: Design) -> Summary:
-    """How many take part here, and how many of them are cases."""
+    """How many take part, and how many of them are cases: in the row of everybody, so that no site's own number is in the sum."""
     cases = int(who.traits.sum()) if who.trait_names == (CASES,) else 0
-    return Summary.from_rows(("people", "cases"), {site: [len(who.samples), cases]})
+    return Summary.from_rows(("people", "cases"), {BACKGROUND: [len(who.samples), cases], site: [0, 0]})
 
 
 def attended(study: Study, total: Summary) -> tuple[tuple[str, ...], int, int | None]:
-    """The sites, in order, how many people take part and how many cases, None for a measured trait; NotFound when nobody does."""
-    if not any(row["people"] for _, row in total.rows()):
+    """The sites, in order, how many people take part and how many are cases, None where that is not one number; NotFound when nobody
+    takes part."""
+    everybody = total.row(BACKGROUND)
+    if not everybody["people"]:
         raise NotFound(
             "finding people for the study",
             "nobody was sequenced and has all that was asked for",
             "ask for other words, or fewer covariates",
         )
-    people = sum(row["people"] for _, row in total.rows())
-    return total.labels, people, None if study.traits else sum(row["cases"] for _, row in total.rows())
+    one = not study.traits and not study.diseases
+    return tuple(site for site, _ in total.rows()), everybody["people"], everybody["cases"] if one else None
 
 
 def _step(study: Study, state: State, total: Both | Sums) -> tuple[State, bool]:
     if isinstance(total, Both):
-        sites, people, cases = attended(study, total.two)
-        every = listed(total.one)
-        chosen = every.only(every.rarer >= study.options["min_count"])
-        if not chosen.keys:
-            raise NotFound(
-                "looking for associations", "no allele has enough copies", "ask for other variants, or more people"
-            )
-        return replace(state, sites=sites, people=people, cases=cases, chosen=chosen), False
-    if not state.model.done:
-        return replace(state, model=state.model.after(total)), False
-    assert state.model.null is not None
-    if isinstance(state.model, Linear):
-        return replace(state, found=linear.estimate(state.model.null, total)), True
-    if state.hits is None:
-        assert state.model.penalised is not None
-        scores = logistic.estimate(state.model.null, total)
-        hits = firth.approximate(scores.hits(study.options["firth_below"]), state.model.penalised)
-        return replace(state, scores=scores, hits=hits), not hits.going.size
-    hits, done = firth.step(state.hits, total)
-    return replace(state, hits=hits), done
+        return _begun(study, state, total), False
+    if state.components is not None and not state.components.done:
+        return replace(state, components=state.components.after(total)), False
+    if state.near is not None:
+        return replace(state, near=replace(state.near, r2=ld.estimate(total).r2)), True
+    scan = state.scan.after(total)
+    if not scan.done or not study.options["clump_r2"]:
+        return replace(state, scan=scan), scan.done
+    assert state.chosen is not None
+    near = _near(study, state.chosen.keys, scan.found())
+    return replace(state, scan=scan, near=near), not len(near.pairs)
+
+
+def _begun(study: Study, state: State, total: Both) -> State:
+    sites, people, cases = attended(study, total.two)
+    every = listed(total.one)
+    chosen = every.only(every.rarer >= study.options["min_count"])
+    if not chosen.keys:
+        raise NotFound(
+            "looking for associations", "no allele has enough copies", "ask for other variants, or more people"
+        )
+    number = study.options["components"]
+    components = Components.among(every, number) if number else None
+    return replace(state, sites=sites, people=people, cases=cases, chosen=chosen, components=components)
+
+
+def _near(study: Study, keys: tuple[str, ...], found: Found) -> Near:
+    """Each allele that may lead a signal of a trait, with those near it that may belong to it. The p that is shown is rounded: so a little
+    more than at most is asked about."""
+    strongest = np.nan_to_num(found.log10_p).max(axis=1)
+    lead, member = (1.01 * p for p in (study.options["clump_p"], MEMBER_P))
+    pairs = ld.around(*places(keys), 10.0**-strongest, p1=lead, p2=member, kb=study.options["clump_kb"])
+    asked, renamed = np.unique(pairs, return_inverse=True)
+    return Near(tuple(keys[row] for row in asked), renamed.reshape(pairs.shape))
 
 
 def _estimate(study: Study, state: State) -> Association:
-    rows = [*_measured(study, state)] if isinstance(state.model, Linear) else [*_compared(state)]
-    tested = np.array([row.log10p for row in rows if not row.reason])
-    return Association(tuple(rows), state.people, state.cases, inflation.genomic_inflation(tested))
+    found = state.scan.found()
+    names = tuple(trait.name for trait in study.traits) or tuple(study.diseases) or (CASES,)
+    return Association(
+        tuple(_rows(names, state, found)),
+        state.people,
+        state.cases,
+        {name: inflation.genomic_inflation(height) for name, height in zip(names, found.log10_p.T, strict=True)},
+        state.scan.cases(study.diseases) if isinstance(state.scan, Compared) else {},
+        _signals(study, state.near) if state.near is not None else None,
+    )
 
 
-def _measured(study: Study, state: State) -> Iterator[AssociationRow]:
+def _rows(names: tuple[str, ...], state: State, found: Found) -> Iterator[AssociationRow]:
     assert state.chosen is not None
-    assert state.found is not None
-    found = state.found
-    for t, trait in enumerate(study.traits):
+    for t, name in enumerate(names):
         for v, (key, gene) in enumerate(zip(state.chosen.keys, state.chosen.genes, strict=True)):
             copies, alleles = int(found.copies[v, t]), int(found.alleles[v, t])
             yield AssociationRow(
-                trait.name, key, gene, int(found.people[v, t]), min(copies, alleles - copies), copies / max(1, alleles),
-                float(found.beta[v, t]), float(found.se[v, t]), float(found.log10_p[v, t]), linear.REASONS[found.reason[v, t]],
+                name, key, gene, int(found.people[v, t]), min(copies, alleles - copies), copies / max(1, alleles),
+                float(found.beta[v, t]), float(found.se[v, t]), float(found.log10_p[v, t]), str(found.reason[v, t]),
+                **({} if found.fewest is None else {"fewest": int(found.fewest[v, t])}),
             )  # fmt: skip
 
 
-def _compared(state: State) -> Iterator[AssociationRow]:
-    assert state.chosen is not None
-    assert state.scores is not None
-    assert state.hits is not None
-    found = state.scores.replaced(state.hits.hits, state.hits.effects())
-    effects = found.effects
-    for v, (key, gene) in enumerate(zip(state.chosen.keys, state.chosen.genes, strict=True)):
-        people, copies = int(found.people[v, 0]), int(found.copies[v, 0])
-        yield AssociationRow(
-            CASES, key, gene, people, min(copies, 2 * people - copies), copies / max(1, 2 * people), float(effects.beta[v, 0]),
-            float(effects.se[v, 0]), float(effects.log10_p[v, 0]), logistic.REASONS[effects.reason[v, 0]],
-            _fewest(copies, int(found.case_copies[v, 0]), people, state.cases or 0),
-        )  # fmt: skip
+def _signals(study: Study, near: Near) -> Signals:
+    """r2 is taken to two decimals: moving the limit must not tell it, and so who carries both, any better than a table of r2 does."""
+    linked: dict[str, tuple[str, ...]] = {}
+    if near.r2 is not None:
+        strong = np.round(np.nan_to_num(near.r2), 2) > study.options["clump_r2"]
+        for one, other in near.pairs[strong]:
+            for mine, theirs in ((near.keys[one], near.keys[other]), (near.keys[other], near.keys[one])):
+                linked[mine] = (*linked.get(mine, ()), theirs)
+    return Signals(linked, study.options["clump_p"], MEMBER_P)
 
 
-def _fewest(copies: int, in_cases: int, people: int, cases: int) -> int:
-    """Copies of the rarer allele in cases or in controls, whichever have fewer; who was not called counts as having two of it."""
-    if copies > people:
-        copies, in_cases = 2 * people - copies, max(0, 2 * cases - in_cases)
-    return max(0, min(in_cases, copies - in_cases))
-
-
-ASSOCIATION = Rounds(
-    _prepare, lambda study: State(Linear() if study.traits else Logistic()), _step, _estimate, most=200
-)
+ASSOCIATION = Rounds(_prepare, _start, _step, _estimate, most=300)

@@ -43,13 +43,17 @@ def gwas_ssf(
         pl.col("people").alias("n"),
     )
     options = result.question.get("options", {})
+    components = options.get("components", 0)
     people = int(table["n"].max() or 0)  # type: ignore[arg-type]
     about = ssf.Metadata(
         chosen,
         assembly,
         people,
         ancestry,
-        covariates=tuple(options.get("covariates", ())),
+        covariates=(
+            *options.get("covariates", ()),
+            *([f"first {components} principal components"] if components else []),
+        ),
         notes="; ".join(result.notes),
     )
     return ssf.write(path, table, about)

@@ -23,7 +23,7 @@ from nhsgen.studies.site import SiteData, open_site
 from nhsgen.variants import VariantFilter
 from nhsgen.workspace import Site
 
-__all__ = ["Both", "Part", "Rounds", "ask_in_rounds"]
+__all__ = ["Both", "Part", "Prepared", "Rounds", "ask_in_rounds", "prepared", "remember"]
 
 State = Any  # of each method its own
 Ask = Callable[[State], Any]
@@ -63,6 +63,15 @@ class Rounds:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A site that can be asked: its part, the release that speaks, and what a reader must know of it."""
+
+    part: Part
+    release: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Asked:
     """estimate: None when nobody spoke. parts, releases, notes: by site, of those who did; silent: why the others did not."""
 
@@ -92,29 +101,13 @@ def ask_in_rounds(
     silent: dict[str, str] = {}
     with ExitStack() as open_sites:
         for site in track(asked, "preparing"):
-            release = site.release()
-            if release is None:
-                silent[site.name] = "it has no release"
-                continue
-            if not site.policy.pooled and len(asked) > 1:
-                silent[site.name] = (
-                    "its rules do not let small counts be pooled, and this method adds what cannot be rounded"
-                )
-                continue
-            try:
-                data = open_sites.enter_context(open_site(site, release, settings))
-                parts[site.name] = rounds.prepare(study, data, resolved or study.variants or VariantFilter())
-                releases[site.name] = release.id
-                notes[site.name] = tuple(caveats(study, data))
-            except NotBound as unbound:
-                silent[site.name] = f"its contract has no {unbound.word}"
-            except Tampered as broken:
-                silent[site.name] = f"it refuses to answer: {broken.found}"
+            found = prepared(study, rounds, site, settings, resolved, open_sites, alone=len(asked) == 1)
+            if isinstance(found, str):
+                silent[site.name] = found
+            else:
+                parts[site.name], releases[site.name], notes[site.name] = found.part, found.release, found.notes
         for site in asked:
-            site.log.append(
-                "study answered", asked_by, study=study.hash, method=study.method, purpose=study.purpose,
-                release=releases.get(site.name, ""), silent=silent.get(site.name, ""),
-            )  # fmt: skip
+            remember(site, study, asked_by, releases.get(site.name, ""), silent.get(site.name, ""))
         if not parts:
             return Asked(None, parts, releases, notes, silent)
 
@@ -125,3 +118,37 @@ def ask_in_rounds(
         step = partial(rounds.step, study)
         settled = solve(total, step, rounds.start(study), most_rounds=rounds.most)
         return Asked(rounds.estimate(study, settled), parts, releases, notes, silent)
+
+
+def prepared(
+    study: Study,
+    rounds: Rounds,
+    site: Site,
+    settings: Settings,
+    resolved: VariantFilter | None,
+    open_sites: ExitStack,
+    *,
+    alone: bool,
+) -> Prepared | str:
+    """The site, ready to be asked for as long as `open_sites` is open; or in words why it has nothing to say."""
+    release = site.release()
+    if release is None:
+        return "it has no release"
+    if not site.policy.pooled and not alone:
+        return "its rules do not let small counts be pooled, and this method adds what cannot be rounded"
+    try:
+        data = open_sites.enter_context(open_site(site, release, settings))
+        part = rounds.prepare(study, data, resolved or study.variants or VariantFilter())
+        return Prepared(part, release.id, tuple(caveats(study, data)))
+    except NotBound as unbound:
+        return f"its contract has no {unbound.word}"
+    except Tampered as broken:
+        return f"it refuses to answer: {broken.found}"
+
+
+def remember(site: Site, study: Study, asked_by: str, release: str, silent: str) -> None:
+    """That the site was asked, and what became of it, in its log."""
+    site.log.append(
+        "study answered", asked_by,
+        study=study.hash, method=study.method, purpose=study.purpose, release=release, silent=silent,
+    )  # fmt: skip

@@ -1,12 +1,13 @@
 """One site's current release, opened for one question; nothing here leaves the site."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from nhsgen.cohorts import GROUPS, Cohort, NotBound, groups, samples
+from nhsgen.cohorts import GROUPS, Cohort, NotBound, Query, groups, samples, tumour_samples
+from nhsgen.contracts import Words
 from nhsgen.methods import SITE, VARIANT_GROUPS
 from nhsgen.sandbox import Sandbox, open_sandbox
 from nhsgen.settings import Settings
@@ -18,13 +19,17 @@ __all__ = ["SiteData", "open_site"]
 
 @dataclass(frozen=True)
 class SiteData:
-    """One site's current release, opened for one question, with the people who may be counted in it."""
+    """One site's current release, opened for one question, with the people who may be counted in it.
+
+    links: which samples of the store are whose.
+    """
 
     site: str
     release: Release
     sandbox: Sandbox
     store: VariantStore | None
     unbound: set[str] = field(default_factory=set)
+    links: Callable[[Words], Query] = samples
 
     def people(self, cohort: Cohort) -> pl.Series:
         """Ids of the cohort's people: consenting, not withdrawn."""
@@ -41,6 +46,12 @@ class SiteData:
             frame = frame.join(self.sandbox.query(query.sql, query.params), on="person_id", how="left")
         return frame.with_columns(pl.lit(self.site).alias(SITE))
 
+    def of_tumours(self) -> "SiteData":
+        """The same people, with their tumours' samples and mutations in place of the genomes they were born with."""
+        if self.release.tumours is None:
+            raise NotBound("variant files of tumours")
+        return replace(self, store=VariantStore.open(self.release.tumours), links=tumour_samples)
+
     def variants(self) -> VariantStore:
         if self.store is None:
             raise NotBound("variant files")
@@ -48,7 +59,7 @@ class SiteData:
 
     def samples(self, people: pl.Series) -> pl.DataFrame:
         """The samples of these people that were sequenced: columns person_id, sample."""
-        query = samples(self.release.words)
+        query = self.links(self.release.words)
         links = self.sandbox.query(query.sql, query.params)
         return links.filter(pl.col("sample").is_in(self.variants().samples)).join(
             pl.DataFrame({"person_id": people}), on="person_id", how="semi"

@@ -1,20 +1,44 @@
 """What a site sums for each method, and what the total then says."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import polars as pl
+from functools import reduce
+from operator import add
 
 from nhsgen.cohorts import everyone
 from nhsgen.estimates import Estimate
-from nhsgen.statistics import Summary, burden, carriers, counts, frequencies, tiering
-from nhsgen.studies.families import summarise_families
+from nhsgen.statistics import (
+    Summary,
+    carriers,
+    counts,
+    frequencies,
+    segregation,
+    tiering,
+    trio_quality,
+    tumours,
+    variant_quality,
+)
+from nhsgen.studies.allele_counts import allele_counts, genotype_counts
+from nhsgen.studies.burden import estimate_burden, summarise_burden
+from nhsgen.studies.families import among_the_first, summarise_families, summarise_trio_quality
+from nhsgen.studies.phenotypes import (
+    estimate_phenotype_match,
+    estimate_similarity,
+    summarise_phenotype_match,
+    summarise_similarity,
+)
 from nhsgen.studies.question import Study
+from nhsgen.studies.segregation import summarise_cosegregation, summarise_segregation
 from nhsgen.studies.site import SiteData
+from nhsgen.studies.tumours import (
+    estimate_tumour_burden,
+    summarise_drivers,
+    summarise_patterns,
+    summarise_tumour_burden,
+)
 from nhsgen.variants import VariantFilter
 
-__all__ = ["SUMS", "Sum", "allele_counts"]
+__all__ = ["SUMS", "Sum"]
 
 
 @dataclass(frozen=True)
@@ -37,34 +61,37 @@ def _summarise_carriers(study: Study, data: SiteData, variants: VariantFilter) -
 
 
 def _summarise_frequencies(study: Study, data: SiteData, variants: VariantFilter) -> Summary:
-    return allele_counts(data, data.people(study.cohort), variants)
+    people = data.people(study.cohort)
+    if not study.by:
+        return allele_counts(data, people, variants, consequences=True)
+    groups = data.groups(people, study.by).partition_by(study.by, as_dict=True)
+    parts = [
+        allele_counts(data, rows["person_id"], variants, group, consequences=True) for group, rows in groups.items()
+    ]
+    return reduce(add, parts, Summary.zero(frequencies.MEASURES))
 
 
-def _summarise_burden(study: Study, data: SiteData, variants: VariantFilter) -> Summary:
-    assert study.controls is not None  # a burden study always has them
-    cases, controls = data.sequenced(study.cohort), data.sequenced(study.controls)
-    found = data.carriers(pl.concat([cases, controls]), variants)
-    # Who is both is a case. To refuse instead would tell whether anybody is both, and two narrow cohorts make that one person.
-    return burden.summarise(found, set(cases), set(controls) - set(cases), data.variants().genes(variants))
+def _estimate_frequencies(study: Study, total: Summary) -> Estimate:
+    return frequencies.estimate_by_group(total, study.by) if study.by else frequencies.estimate(total)
 
 
-def allele_counts(data: SiteData, people: pl.Series, variants: VariantFilter) -> Summary:
-    """Each chosen allele, in one sample of each of `people`: a person's second sample holds the same alleles again."""
-    store, links = data.variants(), data.samples(people).sort("sample").unique("person_id", keep="first")
-    recorded = Counter(data.groups(links["person_id"], ["sex"])["sex"])
-    by_sex = {sex: recorded[sex] for sex in ("female", "male")}
-    return frequencies.summarise(
-        store.counts(variants, links["sample"].to_list()),
-        by_sex | {"unknown": len(links) - sum(by_sex.values())},
-        assembly=store.assembly,
-        absence=store.absence,
-    )
+def _summarise_variant_quality(study: Study, data: SiteData, variants: VariantFilter) -> Summary:
+    return genotype_counts(data, data.people(study.cohort), variants)
 
 
 SUMS: Mapping[str, Sum] = {
     "counts": Sum(_summarise_counts, lambda study, total: counts.estimate(total, study.by)),
     "carriers": Sum(_summarise_carriers, lambda study, total: carriers.estimate(total, study.by)),
-    "frequencies": Sum(_summarise_frequencies, lambda _, total: frequencies.estimate(total)),
-    "burden": Sum(_summarise_burden, lambda study, total: burden.estimate(total, study.alternative)),
-    "families": Sum(summarise_families, lambda _, total: tiering.estimate(total)),
+    "frequencies": Sum(_summarise_frequencies, _estimate_frequencies),
+    "variant_quality": Sum(_summarise_variant_quality, lambda _, total: variant_quality.estimate(total)),
+    "burden": Sum(summarise_burden, estimate_burden),
+    "families": Sum(summarise_families, lambda study, total: tiering.estimate(total, among_the_first(study))),
+    "segregation": Sum(summarise_segregation, lambda study, total: segregation.estimate_patterns(total, str(study.options["each"]))),
+    "cosegregation": Sum(summarise_cosegregation, lambda _, total: segregation.estimate_models(total)),
+    "trio_quality": Sum(summarise_trio_quality, lambda _, total: trio_quality.estimate(total)),
+    "similarity": Sum(summarise_similarity, estimate_similarity),
+    "phenotype_match": Sum(summarise_phenotype_match, estimate_phenotype_match),
+    "drivers": Sum(summarise_drivers, lambda _, total: tumours.estimate_drivers(total)),
+    "mutation_patterns": Sum(summarise_patterns, lambda _, total: tumours.estimate_patterns(total)),
+    "tumour_burden": Sum(summarise_tumour_burden, estimate_tumour_burden),
 }

@@ -71,8 +71,11 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Logistic:
-    """The model of cases and controls, as far as it is known: first the likelihood's, then Firth's, the offset of his estimates."""
+    """The model of so many diseases' cases and controls, as far as it is known: first the likelihood's, then Firth's, the offset of
+    his estimates, where they are `penalised_too`."""
 
+    diseases: int = 1
+    penalised_too: bool = True
     scale: logistic.Scale | None = None
     fits: logistic.Fits | None = None
     null: logistic.Null | None = None
@@ -80,7 +83,7 @@ class Logistic:
 
     @property
     def done(self) -> bool:
-        return self.penalised is not None
+        return self.null is not None and (self.penalised is not None or not self.penalised_too)
 
     def ask(self, here: linear.Design) -> Sums:
         """A site's part of the next round."""
@@ -92,13 +95,15 @@ class Logistic:
         """What is known after the round."""
         if self.scale is None or self.fits is None:
             scale = logistic.Scale.of(total)
-            return Logistic(scale, logistic.start(1, len(scale.mean)))
+            return replace(self, scale=scale, fits=logistic.start(self.diseases, len(scale.mean)))
         fits, done = logistic.step(self.fits, total)
         if not done:
             return replace(self, fits=fits)
         if self.null is None:
             return replace(
-                self, null=logistic.Null.of(fits), fits=logistic.start(1, len(self.scale.mean), penalised=True)
+                self,
+                null=logistic.Null.of(fits),
+                fits=logistic.start(self.diseases, len(self.scale.mean), penalised=True),
             )
         return replace(self, penalised=logistic.Null.of(fits))
 
@@ -116,4 +121,5 @@ class Logistic:
 
 
 def _people(here: linear.Design) -> logistic.People:
-    return logistic.People.of(np.column_stack([np.ones(len(here.people)), here.covariates]), here.phenotypes)
+    x = np.column_stack([np.ones(len(here.people)), here.covariates])
+    return logistic.People.of(x, here.phenotypes, 0.0 if here.offset is None else here.offset)

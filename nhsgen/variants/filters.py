@@ -55,7 +55,7 @@ class VariantFilter:
             object.__setattr__(self, name, value)
 
         put("regions", tuple(sorted(set(self.regions), key=lambda r: (chromosome_order(r.chrom), r.start, r.end))))
-        put("panels", tuple(sorted(set(self.panels), key=lambda chosen: (str(chosen), chosen.genes))))
+        put("panels", tuple(sorted(set(self.panels), key=lambda chosen: (str(chosen), chosen.genes, chosen.ratings))))
         put("genes", tuple(sorted({*map(_gene, self.genes), *self._of_panels})))
         put("impacts", tuple(sorted({impact(text) for text in self.impacts}, key=IMPACTS.index)))
         put("consequences", tuple(sorted({consequence(text) for text in self.consequences})))

@@ -14,7 +14,7 @@ from nhsgen.errors import BadInput, NotFound
 from nhsgen.genome import Region
 from nhsgen.variants.genes import GeneTable, gene_name
 
-__all__ = ["CONFIDENCES", "ChosenGenes", "Confidence", "Panel", "PanelGene", "hpo_panel"]
+__all__ = ["CONFIDENCES", "ChosenGenes", "Confidence", "Panel", "PanelGene", "Rating", "hpo_panel"]
 
 Confidence = Literal["green", "amber", "red"]
 CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
@@ -22,6 +22,8 @@ CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
 
 _SAID: Mapping[str, str] = {"green": "green", "amber": "green and amber", "red": "green, amber and red", "": ""}
 """How a choice by confidence is said."""
+
+_UNRATED = "unrated"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,35 @@ class PanelGene:
         return tuple(dict.fromkeys(name for name in (self.symbol, self.gene_id, *self.also) if name))
 
 
+@dataclass(frozen=True, order=True)
+class Rating:
+    """What a panel says of one gene: how sure it is ("" where it does not rate), and the mode of inheritance in its own words.
+
+    >>> str(Rating("NPHP1", "green", "BIALLELIC, autosomal or pseudoautosomal"))
+    'NPHP1 green BIALLELIC, autosomal or pseudoautosomal'
+    >>> Rating.read("NPHP1 unrated BIALLELIC")
+    Rating(symbol='NPHP1', confidence='', inheritance='BIALLELIC')
+    """
+
+    symbol: str
+    confidence: str
+    inheritance: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inheritance", " ".join(self.inheritance.split()))
+        if self.confidence not in _SAID or not self.inheritance.isprintable() or len(self.inheritance) > 300:
+            raise _unusable("a gene's confidence is not green, amber or red, or its inheritance is not one short line")
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.confidence or _UNRATED} {self.inheritance}".rstrip()
+
+    @classmethod
+    def read(cls, text: str) -> "Rating":
+        """The inverse of `str`; BadInput for anything else."""
+        symbol, confidence, *inheritance = [*text.split(maxsplit=2), "", ""][:3]
+        return cls(gene_name(symbol), confidence.removeprefix(_UNRATED), *inheritance)
+
+
 @dataclass(frozen=True)
 class ChosenGenes:
     """What a question keeps of a panel: its genes down to one confidence, and where they come from.
@@ -59,6 +90,7 @@ class ChosenGenes:
     panel: the panel's name.
     confidence: the lowest one that is in; "" for a panel that does not rate its genes.
     genes: the names of each gene, symbol first.
+    ratings: of genes of which the panel says a confidence or a mode of inheritance; questions from before 2026-11 have none.
 
     >>> str(ChosenGenes("Renal ciliopathies", "3.2", "PanelApp", "green", (("NPHP1", "ENSG00000144061"),)))
     'Renal ciliopathies 3.2 (PanelApp, green)'
@@ -69,6 +101,7 @@ class ChosenGenes:
     source: str
     confidence: str
     genes: tuple[tuple[str, ...], ...]
+    ratings: tuple[Rating, ...] = ()
 
     def __post_init__(self) -> None:
         for text in (self.panel, self.version, self.source, self.confidence):
@@ -80,6 +113,14 @@ class ChosenGenes:
             raise _unusable("it has no genes")
         names = {tuple(dict.fromkeys(gene_name(name) for name in gene)) for gene in self.genes}
         object.__setattr__(self, "genes", tuple(sorted(names)))
+        object.__setattr__(self, "ratings", tuple(sorted(set(self.ratings))))
+        rated = [rating.symbol for rating in self.ratings]
+        if len(set(rated)) < len(rated) or not {gene[0] for gene in self.genes} >= set(rated):
+            raise _unusable("a gene is rated twice, or is none of its genes")
+
+    def rating(self, symbol: str) -> Rating | None:
+        """What the panel says of the gene with that first name; None where it says nothing."""
+        return next((rating for rating in self.ratings if rating.symbol == symbol), None)
 
     def __str__(self) -> str:
         rated = f", {_SAID[self.confidence]}" if self.confidence else ""
@@ -88,19 +129,30 @@ class ChosenGenes:
     def to_dict(self) -> dict[str, Any]:
         """Plain and complete; each gene is its names with blanks between them."""
         plain = {"panel": self.panel, "version": self.version, "source": self.source, "confidence": self.confidence}
-        return {**plain, "genes": [" ".join(names) for names in self.genes]}
+        ratings = {"ratings": [str(rating) for rating in self.ratings]} if self.ratings else {}
+        return {**plain, "genes": [" ".join(names) for names in self.genes], **ratings}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ChosenGenes":
         """The inverse of `to_dict`; BadInput for anything else."""
         known = {"panel", "version", "source", "confidence", "genes"}
-        if not isinstance(plain, Mapping) or set(plain) != known:
+        if not isinstance(plain, Mapping) or set(plain) - {"ratings"} != known:
             raise _unusable(f"it has not the parts {', '.join(sorted(known))}")
-        genes = plain["genes"]
-        if not isinstance(genes, Sequence) or isinstance(genes, str) or not all(isinstance(g, str) for g in genes):
-            raise _unusable("its genes are not a list of texts")
-        names = tuple(tuple(gene.split()) for gene in genes)
-        return cls(plain["panel"], plain["version"], plain["source"], plain["confidence"], names)
+        for listed in (genes := plain["genes"], ratings := plain.get("ratings", ())):
+            if (
+                isinstance(listed, str)
+                or not isinstance(listed, Sequence)
+                or not all(isinstance(g, str) for g in listed)
+            ):
+                raise _unusable("its genes or their ratings are not a list of texts")
+        return cls(
+            plain["panel"],
+            plain["version"],
+            plain["source"],
+            plain["confidence"],
+            tuple(tuple(gene.split()) for gene in genes),
+            tuple(map(Rating.read, ratings)),
+        )
 
 
 def _unusable(found: str) -> BadInput:
@@ -168,10 +220,14 @@ class Panel:
                 "it has none",
                 f"ask for another confidence: it has {_counted(self.genes)}",
             )
-        rated = any(gene.confidence for gene in self.genes)
-        return ChosenGenes(
-            self.name, self.version, self.source, confidence if rated else "", tuple(gene.names for gene in genes)
+        ratings = tuple(
+            Rating(gene.symbol, gene.confidence or "", gene.inheritance or "")
+            for gene in genes
+            if gene.confidence or gene.inheritance
         )
+        rated = any(rating.confidence for rating in ratings)
+        names = tuple(gene.names for gene in genes)
+        return ChosenGenes(self.name, self.version, self.source, confidence if rated else "", names, ratings)
 
     def identified(self, table: GeneTable) -> "Panel":
         """The same panel with the ids and the newer symbols that a site's own gene table gives to its genes.

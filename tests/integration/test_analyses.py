@@ -1,6 +1,7 @@
 """What was planted in the demo is found, each by its own method, and nothing else is; and what may not be asked is refused in a sentence."""
 
 import re
+import shutil
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -21,6 +22,9 @@ from nhsgen.results import Released, Suppressed, Value
 from nhsgen.statistics import gwas_ssf as ssf
 from nhsgen.studies import METHODS, ROUNDS, Study, run
 from nhsgen.studies.exports import gwas_ssf
+from nhsgen.studies.scoring import Score
+from nhsgen.variants.panels import Panel, PanelGene
+from nhsgen.workspace import Workspace
 
 EGFR, DIABETES, BREAST_CANCER = ng.measurement("eGFR").latest(), ng.icd10("E11"), ng.icd10("C50")
 DAMAGING = ng.variants(impact="high", max_af=0.001)
@@ -247,22 +251,65 @@ def test_a_site_that_lacks_a_word_is_silent_and_named(lab: ng.Lab) -> None:
 
 # -- The question -----------------------------------------------------------------------------------------------------
 
+EPILEPSY = Panel("Epilepsy", "1.0", "PanelApp", (PanelGene("SCN1A", None, "green", "MONOALLELIC, autosomal or pseudoautosomal"),))
 COMMON: dict[str, Any] = {"purpose": "To test it.", "expires": date(2999, 12, 31)}
+SCORE = Score("PGS000004", "toy", Assembly.GRCh38, ("10 112998590 T C 0.3", "1 55505647 G . -0.1 0.25"), unused=2)
 QUESTIONS = {
     "counts": Study("counts", DIABETES, by=("sex", "site"), **COMMON),
     "carriers": Study("carriers", DIABETES, variants=DAMAGING, by=("gene",), **COMMON),
     "frequencies": Study("frequencies", ng.everyone(), variants=DAMAGING.in_genes("PKD1"), **COMMON),
+    "frequencies by group": Study("frequencies", ng.everyone(), variants=DAMAGING.in_genes("PKD1"), by=("ancestry", "site"), **COMMON),
+    "variant_quality": Study("variant_quality", ng.everyone(), variants=ng.variants(), **COMMON),
+    "sample_quality": Study("sample_quality", DIABETES, variants=ng.variants(), **COMMON),
+    "linkage": Study("linkage", ng.everyone(), variants=ng.variants().in_genes("UMOD"), options={"kb": 100, "lead": "16-20353914-C-A"}, **COMMON),
+    "relatedness": Study("relatedness", ng.everyone(), variants=ng.variants(), by=("site",), options={"min_af": 0.1}, **COMMON),
     "burden": Study("burden", DIABETES, ng.sex("female"), DAMAGING, alternative="greater", **COMMON),
+    "burden as geneBurdenRD": Study("burden", DIABETES, variants=DAMAGING, options={"preset": "geneBurdenRD"}, **COMMON),
+    "burden by site": Study("burden", DIABETES, variants=DAMAGING, options={"strata": "site", "min_carriers": 20}, **COMMON),
     "association": Study(
         "association", ng.everyone(), variants=ng.variants(), traits=(EGFR, ng.measurement("potassium", "mmol/L").first()),
         options=SIDE | {"site_effect": "none", "min_count": 50}, **COMMON,
     ),
     "association of cases": Study("association", DIABETES, variants=ng.variants(), options={"firth_below": 1}, **COMMON),
-    "gene_tests": Study("gene_tests", DIABETES, ng.sex("male"), DAMAGING, options={"max_af": 0.05, "min_carriers": 20}, **COMMON),
+    "association of several diseases": Study(
+        "association", ng.sex("female"), variants=ng.variants(), diseases={"type 2 diabetes": DIABETES, "breast cancer": BREAST_CANCER},
+        options={"test": "saddlepoint", "components": 3}, **COMMON),
+    "association by full Firth": Study(
+        "association", DIABETES, variants=ng.variants().in_genes("TCF7L2"), options={"test": "firth"}, **COMMON),
+    "association with a prediction": Study(
+        "association", ng.everyone(), variants=ng.variants(), traits=(EGFR,),
+        options={"offset": "potassium", "missing": "mean", "clump_r2": 0.2, "clump_kb": 500, "clump_p": 1e-5}, **COMMON),
+    "gene_tests": Study("gene_tests", DIABETES, ng.sex("male"), DAMAGING, options={"max_afs": 0.05, "min_carriers": 20}, **COMMON),
+    "gene_tests of masks": Study(
+        "gene_tests", ng.everyone(), variants=ng.variants(), traits=(EGFR,),
+        options={"impacts": ["high", "high+moderate"], "max_afs": [0.001, 0.01], "weights": "equal"}, **COMMON,
+    ),
     "survival": Study("survival", ng.everyone(), since=BREAST_CANCER, by=("sex",), options={"months": 6, **SIDE}, **COMMON),
     "survival of carriers": Study(
         "survival", ng.everyone(), since=BREAST_CANCER.after(DIABETES, within_days=365), variants=DAMAGING, **COMMON),
+    "survival from birth to an event": Study(
+        "survival", ng.everyone(), since="birth", until=BREAST_CANCER, entry=DIABETES, options={"years": 90}, **COMMON),
+    "hazards": Study("hazards", ng.everyone(), since=DIABETES, by=("sex",), variants=DAMAGING, entry="origin", options=SIDE, **COMMON),
+    "hazards without strata": Study("hazards", ng.everyone(), since="birth", by=("sex",), options={"strata": "none"}, **COMMON),
     "families": Study("families", hpo("HP:0001250"), variants=ALTERING.in_genes("SCN1A"), **COMMON),
+    "families, ranked": Study(
+        "families", hpo("HP:0001250"), variants=ALTERING.in_panel(EPILEPSY), options={"ranked": "phenotype", "first": 5,
+                                                                                     "penetrance": "incomplete"}, **COMMON),
+    "segregation": Study("segregation", hpo("HP:0001250"), variants=ALTERING, options={"each": "variant"}, **COMMON),
+    "cosegregation": Study("cosegregation", ng.everyone(), variants=ALTERING, options={"penetrance": "incomplete"}, **COMMON),
+    "trio_quality": Study("trio_quality", ng.everyone(), variants=ng.variants(), **COMMON),
+    "similarity of groups": Study("similarity", ng.everyone(), by=("site", "sex"), **COMMON),
+    "similarity of cases": Study("similarity", DIABETES, ng.sex("female"), **COMMON),
+    "phenotype_match": Study("phenotype_match", DIABETES, options={"to": "diseases", "first": 20}, **COMMON),
+    "phenotype_match of genes": Study("phenotype_match", DIABETES, options={"among": ["SCN1A", "ABCA4"], "first": 1}, **COMMON),
+    "polygenic": Study("polygenic", DIABETES, score=SCORE, options={"ambiguous": "keep"}, **COMMON),
+    "polygenic by ancestry": Study("polygenic", ng.everyone(), by=("ancestry", "sex"), score=SCORE, **COMMON),
+    "meta_analysis": Study(
+        "meta_analysis", ng.everyone(), variants=ng.variants(), traits=(EGFR,), options=SIDE | {"model": "reml"}, **COMMON),
+    "meta_analysis of cases": Study("meta_analysis", DIABETES, ng.sex("female"), ng.variants().in_genes("TCF7L2"), **COMMON),
+    "drivers": Study("drivers", BREAST_CANCER, variants=ALTERING, **COMMON),
+    "mutation_patterns": Study("mutation_patterns", BREAST_CANCER, variants=ALTERING.in_genes("TP53", "GATA3"), **COMMON),
+    "tumour_burden": Study("tumour_burden", ng.everyone(), variants=ng.variants(), by=("sex",), options={"megabases": 1.1}, **COMMON),
     "structure": Study("structure", ng.everyone(), variants=ng.variants(), options={"components": 2, "min_af": 0.1}, **COMMON),
 }  # fmt: skip
 
@@ -306,13 +353,20 @@ def test_an_option_left_unsaid_is_the_same_question_as_its_default_said() -> Non
 
 def test_every_option_changes_the_hash() -> None:
     """Else a steward would approve one question and another would run."""
-    study = QUESTIONS["association"]
+    study = QUESTIONS["association of cases"]
     others: dict[str, Any] = {
         "covariates": ["sex"],
-        "site_effect": "intercept",
+        "components": 4,
+        "offset": "polygenic prediction",
+        "site_effect": "none",
         "relatives": "keep",
         "min_count": 51,
+        "missing": "mean",
+        "test": "wald",
         "firth_below": 0.5,
+        "clump_r2": 0.1,
+        "clump_kb": 500,
+        "clump_p": 1e-6,
     }
     assert set(others) == set(study.options)
     for name, other in others.items():
@@ -359,24 +413,25 @@ def test_what_is_no_scan_is_not_written_as_one(lab: ng.Lab, tmp_path: Path) -> N
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> list[Node]:
-    workspace = federation(tmp_path_factory.mktemp("walls"), "northgate", "riverside", "southport")
+def nodes(demo_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Node]:
+    """A node for each site of a copy of the demo: approvals are written to its logs."""
+    workspace = Workspace.open(shutil.copytree(demo_workspace, tmp_path_factory.mktemp("walls") / "demo"))
     keys = {name: site_key(workspace.path / f"{name}.key") for name in workspace.sites}
     peers = {name: name_of(key) for name, key in keys.items()}
     return [Node(site, keys[name], peers, SETTINGS) for name, site in workspace.sites.items()]
 
 
-@pytest.mark.parametrize("method", sorted(ROUNDS))
-def test_a_hub_refuses_what_takes_several_rounds_in_a_sentence(nodes: list[Node], method: str) -> None:
-    study = QUESTIONS[method]
+@pytest.mark.parametrize("name", [name for name, study in QUESTIONS.items() if study.method in ROUNDS])
+def test_a_hub_asks_what_takes_several_rounds(nodes: list[Node], name: str) -> None:
+    """Whatever a method knows between two rounds can travel; that the answer is the same, test_federation_rounds.py says."""
+    study = QUESTIONS[name]
     for node in nodes:
-        node.approve(study.hash, "ben")
-    with pytest.raises(BadStudy) as refused:
-        Hub(nodes).ask(study, asked_by="rita")
-    assert str(refused.value) == (
-        f"asking across walls failed: {method} needs several rounds, and masks are for one round of counts yet; "
-        "run it where the sites' folders can be opened (Lab.run)."
-    )
+        node.approve(study.hash, next(name for name, roles in node.site.staff.items() if "steward" in roles))
+    try:
+        assert len(Hub(nodes).ask(study, asked_by="rita").receipt.answered) == 3
+    except NotFound as nothing:  # a question that is here to be read, and finds nothing to look at in the demo
+        with pytest.raises(NotFound, match=re.escape(str(nothing))):
+            run(study, [node.site for node in nodes], SETTINGS)
 
 
 def test_a_site_that_keeps_small_counts_back_does_not_add_what_cannot_be_rounded(tmp_path: Path) -> None:

@@ -300,10 +300,10 @@ STUDIES = {
         "association", ILL, variants=variants(), options=NO_LEVELS | {"covariates": ["birth_year"], "firth_below": 0.5}
     ),
     "genes and a measurement": Study(
-        "gene_tests", everyone(), traits=(EGFR,), variants=variants(), options={"site_effect": "none", "max_af": 0.05, "covariates": ["sex"]}
+        "gene_tests", everyone(), traits=(EGFR,), variants=variants(), options={"site_effect": "none", "max_afs": 0.05, "covariates": ["sex"]}
     ),
     "genes and a disease": Study(
-        "gene_tests", ILL, variants=variants(), options={"site_effect": "none", "max_af": 0.05}
+        "gene_tests", ILL, variants=variants(), options={"site_effect": "none", "max_afs": 0.05}
     ),
     "families": Study("families", everyone(), variants=variants(impact=["high", "moderate"])),
     "families on a panel": Study("families", everyone(), variants=variants(impact="moderate").in_genes("ABCA4")),

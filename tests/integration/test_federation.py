@@ -27,6 +27,7 @@ STUDIES = {
     "carriers by gene": Study("carriers", ILL, variants=variants(impact="high"), by=("gene",)),
     "frequencies": Study("frequencies", everyone(), variants=variants()),
     "burden": Study("burden", ILL, variants=variants(impact=["high", "moderate"])),
+    "burden by site": Study("burden", ILL, variants=variants(), options={"strata": "site"}),
 }
 
 

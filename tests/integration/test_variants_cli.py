@@ -8,9 +8,9 @@ import pytest
 import typer
 from variant_files import CSQ, csq, record, vcf, write
 
+from nhsgen import hardy
 from nhsgen.cli import app, main
 from nhsgen.errors import BadFile, BadInput, NotAllowed, NotFound
-from nhsgen.statistics import hardy
 from nhsgen.variants import VariantStore, ingest
 
 GTF = '22\tx\tgene\t{}\t{}\t.\t+\t.\tgene_id "{}"; gene_name "{}";\n'

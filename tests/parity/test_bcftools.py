@@ -24,7 +24,7 @@ from oracles import (
 )
 from polars.testing import assert_frame_equal
 
-from nhsgen.statistics.hardy import exact
+from nhsgen.hardy import exact
 
 Make = Callable[[str], Subject]
 

@@ -22,7 +22,7 @@ from oracles import (
     same,
 )
 
-from nhsgen.statistics.hardy import exact, exact_x
+from nhsgen.hardy import exact, exact_x
 
 Make = Callable[[str], Subject]
 Mask = npt.NDArray[np.bool_]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from nhsgen.statistics import cox, meta
+from nhsgen.statistics import cox, meta, proportional
 from nhsgen.statistics.sums import solve, total
 from nhsgen.statistics.survival import Grid, LogRank, curves, differences, log_rank, summarise
 
@@ -95,6 +95,21 @@ def test_curves_when_people_enter_late(lifelines: Any, rossi: Any) -> None:
     (late,) = curves(summarise(leave, died, grid, entry=entry), grid)
     peer = lifelines.KaplanMeierFitter().fit(leave, died, entry=entry)
     assert late.survival == pytest.approx([peer.predict(time) for time in grid.times], abs=1e-12)
+
+
+def test_which_effects_change_with_time(lifelines: Any, rossi: Any) -> None:
+    """lifelines takes one variance for all moments, as R did before survival 3.0: its p are others, and doubt the same terms."""
+    leave, died, x, *_ = rossi
+    data = lifelines.datasets.load_rossi()
+    peer = lifelines.statistics.proportional_hazard_test(
+        lifelines.CoxPHFitter().fit(data, "week", "arrest"), data, time_transform="km"
+    ).summary["p"]
+    people, grid = cox.prepare(leave, died, x), Grid.of_deaths(leave, died)
+    newton = solve(lambda state: cox.summarise(people, state.ask), cox.step, cox.start(TERMS))
+    shape = proportional.dying(summarise(leave, died, grid), grid)
+    each, _ = proportional.tests(proportional.summarise(people, newton.beta, shape), newton.used)
+    assert {term for term in TERMS if peer[term] < 0.05} == {"age", "wexp"}
+    assert {term for term, drift in zip(TERMS, each, strict=True) if drift.p < 0.05} == {"age", "wexp"}
 
 
 def test_log_rank(lifelines: Any, waltons: tuple[Floats, Floats, npt.NDArray[np.str_]], rossi: Any) -> None:

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from nhsgen.cauchy import cauchy
 from nhsgen.errors import BadInput
-from nhsgen.statistics.acat import acat_v, cauchy, one_degree
+from nhsgen.statistics.acat import acat_v, one_degree
 from nhsgen.statistics.masks import beta_weights
 
 

@@ -62,3 +62,20 @@ def test_what_is_no_table_is_refused() -> None:
     for rows in (([5], [4], [0], [4]), ([-1], [4], [0], [4]), ([1.5], [4], [0], [4]), ([1, 2], [4], [0], [4])):
         with pytest.raises(BadInput, match="stratum by stratum"):
             cmh.summarise(*rows)
+
+
+def test_greater_asks_whether_cases_carry_more_often() -> None:
+    rows = cmh.summarise([30, 5], [100, 100], [40, 80], [400, 400])
+    two, one = cmh.estimate(rows), cmh.estimate(rows, alternative="greater")
+    assert one.p[0] == pytest.approx(two.p[0] / 2)
+    assert one.p[1] == pytest.approx(1 - two.p[1] / 2)
+
+
+def test_the_fewest_that_tell_as_much_are_those_there_are_or_fewer() -> None:
+    """Alike sites: all of them, nearly. Almost all cases at one of two sites: a control of the other tells next to nothing."""
+    alike = cmh.summarise([20], [1000], [30], [10000]) + cmh.summarise([20], [1000], [30], [10000])
+    assert cmh.estimate(alike).fewest[0] == pytest.approx(40, rel=0.03)
+    apart = cmh.summarise([40], [1000], [3], [1000]) + cmh.summarise([1], [10], [300], [100000])
+    assert cmh.estimate(apart).fewest[0] == pytest.approx(3, rel=0.05)
+    assert apart["strata"].tolist() == [2.0]
+    assert cmh.estimate(cmh.summarise([0], [9], [4], [9])).fewest[0] == 0.0

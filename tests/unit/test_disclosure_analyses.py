@@ -48,11 +48,11 @@ def allele(number: int = 1, **parts: Any) -> AssociationRow:
 
 
 def scan(*rows: AssociationRow, people: int = 503, cases: int | None = None, inflation: float = 1.02) -> Association:
-    return Association(rows or (allele(),), people, cases, inflation)
+    return Association(rows or (allele(),), people, cases, {"eGFR": inflation})
 
 
 def gene(name: str = "BRCA2", carriers: int = 33, **parts: Any) -> GeneTestRow:
-    whole: dict[str, Any] = {"burden_p": 0.01234, "skat_p": 0.2, "skat_o_p": 0.3, "acat_o_p": 0.4} | parts
+    whole: dict[str, Any] = {"burden_p": 0.01234, "skat_p": 0.2, "skat_o_p": 0.3, "acat_o_p": 0.4, "acat_v_p": 0.5} | parts
     return GeneTestRow("breast cancer", name, 12, carriers, **whole)
 
 
@@ -140,7 +140,7 @@ def test_a_scan_reads_like_this() -> None:
 
 def test_genes_read_like_this() -> None:
     released = release(genes(gene(), gene("BRCA1", 6), gene("PKD1", 0), gene("TSC1", 500), cases=98))
-    assert released.table.rows == (values("breast cancer", "BRCA2", 12, 35, 0.012, 0.2, 0.3, 0.4),)
+    assert released.table.rows == (values("breast cancer", "BRCA2", 12, 35, 0.012, 0.2, 0.3, 0.5, 0.4),)
     assert released.notes[1:] == (
         "Of about 505 people.",
         "About 100 of them are cases.",

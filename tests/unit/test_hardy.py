@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nhsgen.errors import BadInput
-from nhsgen.statistics.hardy import exact, exact_x
+from nhsgen.hardy import exact, exact_x
 
 PEOPLE = st.integers(min_value=0, max_value=25)
 

@@ -26,6 +26,7 @@ FREQUENCIES = ("variant", "gene", "consequence", "carriers", "allele frequency")
 BURDEN = ("gene", "odds ratio", "95 % low", "95 % high", "p")
 GENE_TESTS = ("trait", "gene", "variants", "carriers", "burden p", "SKAT p", "SKAT-O p", "ACAT-O p")
 META = ("site", "estimate", "low", "high", "weight")
+POLYGENIC = ("group", "people", "mean", "sd", "median", "from", "to", "people there")
 HAZARDS = ("term", "hazard ratio", "low", "high", "p")
 SURVIVAL = ("group", "time", "at risk", "survival", "low", "high")
 STRUCTURE = ("ancestry", "pc1", "pc2", "people")
@@ -118,6 +119,10 @@ META_ROWS = [
     ["leeds", 0.21, 0.05, 0.37, 40.0], ["london", 0.12, 0.02, 0.22, 90.0], ["york", None, None, None, None],
     ["all sites", 0.15, 0.07, 0.23, 130.0],
 ]  # fmt: skip
+POLYGENIC_ROWS = [
+    ["cases", 120, 0.3, 1.1, 0.2, -6.0, -0.5, 30], ["cases", 120, 0.3, 1.1, 0.2, -0.5, 0.5, 50], ["cases", 120, 0.3, 1.1, 0.2, 0.5, 6.0, 40],
+    ["controls", 900, 0.0, 1.0, 0.0, -6.0, 0.0, 450], ["controls", 900, 0.0, 1.0, 0.0, 0.0, 6.0, 450], ["others", 10, *[None] * 6],
+]  # fmt: skip
 HAZARD_ROWS = [
     ["carriers", 1.8, 1.3, 2.5, 0.0004], ["sex: female", 0.85, 0.7, 1.04, 0.11], ["birth year", NotRun("collinear"), *[NotRun("collinear")] * 3],
 ]  # fmt: skip
@@ -132,13 +137,20 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "regional": lambda: plots.regional(gwas(), "16:2,090,000-2,140,000", linkage(), genes()),
     "gene_tests": lambda: released("gene_tests", GENE_TESTS, GENE_TEST_ROWS).plot(),
     "meta": lambda: released("meta", META, META_ROWS).plot(),
+    "meta, several": lambda: released(
+        "meta", ("variant", *META), [[f"16-{n}-A-C", "all sites", n, n - 1, n + 1, None] for n in range(50)]
+    ).plot(),
+    "polygenic": lambda: released("polygenic", POLYGENIC, POLYGENIC_ROWS).plot(),
+    "polygenic, by group": lambda: released(
+        "polygenic", POLYGENIC, [[f"{row[0]} {n}", *row[1:]] for n in range(4) for row in POLYGENIC_ROWS]
+    ).plot(),
     "hazards": lambda: released("hazards", HAZARDS, HAZARD_ROWS).plot(),
     "survival": lambda: released("survival", SURVIVAL, SURVIVAL_ROWS, options={"months": 3}).plot(),
     "structure": lambda: released("structure", STRUCTURE, STRUCTURE_ROWS).plot(),
     "frequencies": lambda: released("frequencies", FREQUENCIES, FREQUENCY_ROWS).plot(),
     "lollipop": lambda: plots.lollipop(released("frequencies", FREQUENCIES, FREQUENCY_ROWS)),
-    "frequency_by_site": lambda: released("frequency_by_site", BY_SITE, SITE_ROWS).plot(),
-    "frequency_map": lambda: plots.frequency_map(released("frequency_by_site", BY_SITE, SITE_ROWS), PLACES),
+    "frequencies_by_group": lambda: released("frequencies_by_group", BY_SITE, SITE_ROWS).plot(),
+    "frequency_map": lambda: plots.frequency_map(released("frequencies_by_group", BY_SITE, SITE_ROWS), PLACES),
     "drivers": lambda: released("drivers", DRIVERS, DRIVER_ROWS).plot(),
     "oncoprint": lambda: plots.oncoprint(
         released("drivers", DRIVERS, DRIVER_ROWS), released("driver_genes", DRIVER_GENES, DRIVER_GENE_ROWS)
@@ -149,9 +161,10 @@ DRAWN: dict[str, Callable[[], Figure]] = {
 }
 
 NOBODY: dict[str, Sequence[str]] = {
-    "gwas": GWAS, "gene_tests": GENE_TESTS, "burden": BURDEN, "meta": META, "survival": SURVIVAL, "hazards": HAZARDS, "structure": STRUCTURE,
+    "gwas": GWAS, "gene_tests": GENE_TESTS, "burden": BURDEN, "meta": META, "polygenic": POLYGENIC, "survival": SURVIVAL,
+    "hazards": HAZARDS, "structure": STRUCTURE,
     "frequencies": FREQUENCIES, "drivers": DRIVERS, "driver_genes": DRIVER_GENES, "segregation": SEGREGATION, "families": FAMILIES,
-    "frequency_by_site": BY_SITE,
+    "frequencies_by_group": BY_SITE,
 }  # fmt: skip
 
 
@@ -368,7 +381,7 @@ def test_a_structure_draws_squares_by_size_and_crosses_for_the_suppressed() -> N
 
 
 def test_frequencies_by_site_have_a_panel_a_site_or_a_map_a_variant() -> None:
-    result = released("frequency_by_site", BY_SITE, SITE_ROWS)
+    result = released("frequencies_by_group", BY_SITE, SITE_ROWS)
     panels = result.plot().axes
     assert [axes.get_title(loc="left") for axes in panels] == ["leeds", "london", "newcastle"]
     assert [text.get_text() for text in panels[1].texts] == ["suppressed"]

@@ -11,8 +11,8 @@ import pytest
 
 from nhsgen.errors import BadFile, BadInput, BadStudy, NotFound
 from nhsgen.genome import Assembly
-from nhsgen.statistics import polygenic
-from nhsgen.statistics.polygenic import Grid
+from nhsgen.statistics import distributions, polygenic
+from nhsgen.statistics.distributions import Grid
 
 HEADER = """###PGS CATALOG SCORING FILE - see https://www.pgscatalog.org/downloads/#dl_ftp_scoring for additional information
 #format_version=2.0
@@ -214,8 +214,8 @@ GRID = Grid(-4.0, 4.0, 8)
 
 
 def test_mean_deviation_median_and_steps_by_group() -> None:
-    sums = polygenic.summarise([0.5, 1.5, np.nan, -3.5, 2.0], list("aaaba"), ["a", "b", "c"], GRID)
-    a, b, c = polygenic.estimate(sums, ["a", "b", "c"], GRID).groups
+    sums = distributions.summarise([0.5, 1.5, np.nan, -3.5, 2.0], list("aaaba"), ["a", "b", "c"], GRID)
+    a, b, c = distributions.estimate(sums, ["a", "b", "c"], GRID).groups
     assert (a.people, a.steps) == (3, (0, 0, 0, 0, 1, 1, 1, 0))
     assert a.mean == pytest.approx(4 / 3, rel=1e-14)
     assert a.sd == pytest.approx(np.std([0.5, 1.5, 2.0], ddof=1), rel=1e-12)
@@ -228,7 +228,7 @@ def test_mean_deviation_median_and_steps_by_group() -> None:
 
 def test_nobody_changes_a_sum_by_more_than_one() -> None:
     for value in (-1e300, -4.0, 0.0, 3.999, 4.0, np.inf):
-        sums = polygenic.summarise([value], ["a"], ["a"], GRID)
+        sums = distributions.summarise([value], ["a"], ["a"], GRID)
         assert np.abs(sums.vector()).max() <= 1.0
         assert sums["steps"].sum() == 1.0
 
@@ -236,9 +236,9 @@ def test_nobody_changes_a_sum_by_more_than_one() -> None:
 def test_the_chance_that_a_case_is_higher() -> None:
     names = ["case", "control"]
     values, groups = [0.5, 0.6, 2.5, 3.5], ["control", "case", "control", "case"]
-    found = polygenic.estimate(polygenic.summarise(values, groups, names, GRID), names, GRID)
+    found = distributions.estimate(distributions.summarise(values, groups, names, GRID), names, GRID)
     assert found.auc("case", "control") == (0.5 + 1 + 1) / 4  # one pair shares a step
-    nobody = polygenic.estimate(polygenic.summarise([], [], names, GRID), names, GRID)
+    nobody = distributions.estimate(distributions.summarise([], [], names, GRID), names, GRID)
     assert isnan(nobody.auc("case", "control"))
 
 
@@ -261,4 +261,4 @@ def test_a_scale_or_group_that_is_none_is_refused() -> None:
         with pytest.raises(BadStudy, match="fixing a scale"):
             Grid(low, high, bins)
     with pytest.raises(BadInput, match="summing up by group"):
-        polygenic.summarise([1.0], ["x"], ["a"], GRID)
+        distributions.summarise([1.0], ["x"], ["a"], GRID)

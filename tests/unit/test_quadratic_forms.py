@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from nhsgen.errors import BadInput
-from nhsgen.statistics.quadratic_forms import _eigenvalues, _quantile, _tridiagonal, log_tail, tail
+from nhsgen.statistics.quadratic_forms import eigenvalues, log_tail, quantile, tail, tridiagonal
 
 Floats = npt.NDArray[np.float64]
 WEIGHTS = st.lists(st.floats(1e-3, 10.0), min_size=1, max_size=8)
@@ -125,20 +125,20 @@ def test_scale_order_and_nothings_do_not_matter_and_more_is_less_likely(w: list[
 @settings(max_examples=40)
 def test_a_quantile_is_the_inverse_of_the_tail(w: list[float], log_p: float) -> None:
     weights = np.array(w)
-    assert log_tail(_quantile(log_p, weights), weights) == pytest.approx(log_p, rel=1e-10)
+    assert log_tail(quantile(log_p, weights), weights) == pytest.approx(log_p, rel=1e-10)
 
 
 @pytest.mark.parametrize(("m", "rank"), [(1, 1), (2, 1), (5, 5), (30, 12)])
 def test_eigenvalues_are_lapacks_and_the_first_axis_is_along_one(m: int, rank: int) -> None:
     half = np.random.default_rng(m).standard_normal((rank, m))
     v = half.T @ half
-    d, e = _tridiagonal(v)
-    values, shares = _eigenvalues(d, e)
+    d, e = tridiagonal(v)
+    values, shares = eigenvalues(d, e)
     np.testing.assert_allclose(np.sort(values), np.linalg.eigvalsh(v), atol=1e-13 * np.trace(v))
     assert d[0] == pytest.approx(v.sum() / m)
     assert (shares * values).sum() == pytest.approx(d[0])
     for plain in (np.eye(m), np.ones((m, m)), np.zeros((m, m)), np.diag(np.arange(m) * 1e-100)):
-        found = np.sort(_eigenvalues(*_tridiagonal(plain))[0])
+        found = np.sort(eigenvalues(*tridiagonal(plain))[0])
         np.testing.assert_allclose(found, np.linalg.eigvalsh(plain), rtol=1e-12, atol=1e-13 * np.trace(plain))
 
 

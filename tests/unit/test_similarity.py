@@ -113,21 +113,51 @@ def test_cohorts_are_as_alike_as_the_terms_they_share() -> None:
             "cohort": ["half", "half", "all", "all", "kidney"],
         }
     )
-    found = similarity.estimate(similarity.summarise(frame, ["cohort"]))
-    assert found.groups == (("all",), ("half",), ("kidney",))
-    assert found.people == (2, 2, 1)
+    found = similarity.estimate(similarity.summarise(frame, ["cohort"]), ["cohort"])
+    assert found.people == {("all",): 2, ("half",): 2, ("kidney",): 1}
     weights = {t: information(t) for t in ontology.ancestors(HPO(SEIZURE)) if ROOT in ontology.ancestors(HPO(t))}
     half = (weights[ROOT] + sum(w for t, w in weights.items() if t != ROOT) / 2) / sum(weights.values())
-    assert found.similarity[0, 1] == pytest.approx(half, rel=1e-12)
-    assert found.similarity[0, 2] < 0.01
-    assert np.diag(found.similarity).tolist() == [1.0, 1.0, 1.0]
+    assert found.between(("all",), ("half",)) == pytest.approx(half, rel=1e-12)
+    assert found.between(("half",), ("all",)) == pytest.approx(half, rel=1e-12)
+    assert found.between(("all",), ("kidney",)) < 0.01
+    assert [found.between(group, group) for group in found.people] == [1.0, 1.0, 1.0]
 
 
-def test_a_cohort_that_was_kept_back_has_a_reason() -> None:
+def test_a_cohort_that_was_kept_back_is_like_nobody() -> None:
     frame = pl.DataFrame({"person_id": [1, 2], "hpo": [SEIZURE, CYST], "cohort": ["a", "b"]})
     summary = similarity.summarise(frame, ["cohort"])
     kept_back = [name for name, _ in summary.rows() if name.startswith("a\x1f") and not name.endswith(SEIZURE)]
-    found = similarity.estimate(summary.without(kept_back))
-    assert found.reasons == ("nobody has a usable term", "")
-    assert math.isnan(found.similarity[0, 1])
-    assert similarity.estimate(similarity.summarise(frame.head(0), ["cohort"])).groups == ()
+    found = similarity.estimate(summary.without(kept_back), ["cohort"])
+    assert found.people == {("a",): 0, ("b",): 1}
+    assert math.isnan(found.between(("a",), ("b",)))
+    assert similarity.estimate(similarity.summarise(frame.head(0), ["cohort"]), ["cohort"]).people == {}
+
+
+def test_what_fits_best_is_what_most_fits_worse() -> None:
+    people = {"kidney": PATIENT, "nothing": ["HP:0000006"]}
+    best = similarity.first_fits(people, "gene", 10)
+    assert set(best["person_id"]) == {"kidney"}
+    assert best.height <= 10
+    fits = similarity.to_genes(PATIENT)
+    least = fits.filter(pl.col("gene").is_in(best["gene"].implode()))["similarity"].min()
+    assert (fits["similarity"] >= least).sum() == best.height
+    few = similarity.first_fits(people, "gene", 1, ["PKD1", "SCN1A", "ABCA4"])
+    assert few.rows() == [("kidney", "PKD1")]
+    diseases = similarity.first_fits(people, "disease", 3)["disease"]
+    assert all("kidney" in name.lower() for name in similarity.disease_names(diseases).values())
+
+
+def test_what_fits_as_well_as_too_many_others_is_not_among_the_first() -> None:
+    """A seizure alone fits hundreds of genes best."""
+    alike = similarity.to_genes([SEIZURE], combine="funSimAvg")["similarity"]
+    best = similarity.first_fits({"p": [SEIZURE]}, "gene", 5)
+    assert best.height == max(n for n in range(6) if n == 0 or alike[n - 1] > alike[n])
+    assert similarity.first_fits({"p": [ROOT]}, "gene", 5).height < 6
+
+
+@pytest.mark.parametrize(("among", "says"), [
+    (["PKD1", "NOSUCH"], "HPO links no phenotype to 'NOSUCH'"), (["PKD1", "PKD2"], "all of them would be among the first 2")
+])  # fmt: skip
+def test_a_list_to_compare_must_be_known_and_longer_than_what_is_counted(among: list[str], says: str) -> None:
+    with pytest.raises(BadStudy, match=says):
+        similarity.first_fits({}, "gene", 2, among)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -288,11 +289,30 @@ def test_a_question_is_written_down_with_each_gene_on_one_line() -> None:
             {
                 "panel": "Renal ciliopathies", "version": "3.2", "source": "PanelApp", "confidence": "amber",
                 "genes": ["INVS ENSG00000119509", "NPHP1 ENSG00000144061"],
+                "ratings": ["INVS amber", "NPHP1 green BIALLELIC"],
             }
         ],
     }  # fmt: skip
 
 
+def test_a_question_from_before_there_were_ratings_is_the_same_question() -> None:
+    plain = {"panels": [{"panel": "A", "version": "1", "source": "PanelApp", "confidence": "green", "genes": ["PKD1"]}]}
+    assert VariantFilter.from_dict(plain).to_dict() == plain
+    assert variants().in_panel(Panel("Mine", "", "list", (PanelGene("PKD1"),))).to_dict()["panels"][0].keys() == {
+        "panel", "version", "source", "confidence", "genes",
+    }  # fmt: skip
+
+
+def test_another_mode_of_inheritance_is_another_question() -> None:
+    one, other = (
+        variants().in_panel(Panel("Renal", "1.0", "PanelApp", (replace(NPHP1, inheritance=mode),)))
+        for mode in ("BIALLELIC", "MONOALLELIC")
+    )
+    assert one.to_dict() != other.to_dict()
+    assert VariantFilter(panels=(*one.panels, *other.panels)) == VariantFilter(panels=(*other.panels, *one.panels))
+
+
+RATED = {"panel": "A", "version": "1", "source": "PanelApp", "confidence": "green", "genes": ["A"]}
 HAND_WRITTEN: dict[str, tuple[Any, str]] = {
     "a name": ("Renal ciliopathies", "not a list of panels"),
     "a list of names": (["Renal ciliopathies"], "has not the parts"),
@@ -302,6 +322,11 @@ HAND_WRITTEN: dict[str, tuple[Any, str]] = {
     "genes as one text": ([{"panel": "A", "version": "1", "source": "list", "confidence": "", "genes": "PKD1"}], "not a list of texts"),
     "two lines": ([{"panel": "A\nB", "version": "1", "source": "list", "confidence": "", "genes": ["A"]}], "one short line"),
     "a strange confidence": ([{"panel": "A", "version": "1", "source": "list", "confidence": "blue", "genes": ["A"]}], "green, amber or red"),
+    "ratings as one text": ([RATED | {"ratings": "A"}], "not a list of texts"),
+    "a rating of no gene": ([RATED | {"ratings": ["B green"]}], "none of its genes"),
+    "a gene rated twice": ([RATED | {"ratings": ["A green", "A red"]}], "rated twice"),
+    "a strange rating": ([RATED | {"ratings": ["A blue"]}], "green, amber or red"),
+    "an empty rating": ([RATED | {"ratings": [" "]}], "gene"),
     "a number for a version": ([{"panel": "A", "version": 1, "source": "list", "confidence": "", "genes": ["A"]}], "one short line"),
 }  # fmt: skip
 
@@ -321,7 +346,15 @@ PANELS = st.builds(
     version=st.sampled_from(["", "1.0", "2.17"]),
     source=st.sampled_from(["PanelApp", "list", "HPO 1.0"]),
     genes=st.lists(
-        st.builds(PanelGene, symbol=SYMBOLS, gene_id=IDS, confidence=st.just("green")), min_size=1, max_size=6
+        st.builds(
+            PanelGene,
+            symbol=SYMBOLS,
+            gene_id=IDS,
+            confidence=st.just("green"),
+            inheritance=st.sampled_from([None, "BOTH  of them"]),
+        ),
+        min_size=1,
+        max_size=6,
     ).map(tuple),
 )
 
