@@ -310,13 +310,17 @@ class Study:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def describe(self) -> str:
-        """The question in plain English."""
+        """The question in plain English, with every setting: what a steward reads before it is approved."""
         split = f" Split by {', '.join(self.by)}." if self.by else ""
-        return "\n".join([f"{METHODS[self.method].asks}?{split}", *self.details])
+        return "\n".join([f"{METHODS[self.method].asks}?{split}", *self._sentences(self.options)])
 
     @property
     def details(self) -> tuple[str, ...]:
-        """Who, which variants, why and until when: a sentence each."""
+        """Who, which variants, why and until when: a sentence each; of its settings, those that are not the method's own."""
+        usual = METHODS[self.method].options
+        return self._sentences({name: value for name, value in self.options.items() if value != usual[name].default})
+
+    def _sentences(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         lines = [f"{self._who.capitalize()}: {self.cohort.describe()}."]
         if self.controls is not None:
             both = "" if self.controls == ~self.cohort else " Who is a case is no control."
@@ -338,10 +342,10 @@ class Study:
             lines.append(f"Score: {self.score.describe()}.")
         if self.variants is not None:
             lines.append(f"Variants: {self.variants.describe()}.")
-        if self.options:
+        if settings:
             said = (
                 f"{name} {(', '.join(map(str, v)) if isinstance(v, tuple) else v) if v not in ('', ()) else 'none'}"
-                for name, v in self.options.items()
+                for name, v in settings.items()
             )
             lines.append(f"Settings: {'; '.join(said)}.")
         if self.purpose:

@@ -24,7 +24,7 @@ from nhsgen.federation import conversation as conversations
 from nhsgen.federation.asking_again import Asking
 from nhsgen.federation.conversation import digest_of
 from nhsgen.federation.layouts import Pair, Rows
-from nhsgen.federation.messages import Masked, Message, NextQuestion, decode
+from nhsgen.federation.messages import Masked, NextQuestion, decode
 from nhsgen.results import Released
 from nhsgen.studies import ROUNDS, Study
 from nhsgen.studies.rounds import ask_in_rounds
@@ -252,7 +252,7 @@ def meddled(nodes: Mapping[str, Node], study: Study, meddle: Meddle, error: type
     """A hub that changes some of its questions on the way is refused, the site's log says why, and nothing is kept anywhere."""
     hub = approved(nodes, study)
 
-    def hear(name: str, question: NextQuestion, kind: type[Any]) -> Message:
+    def hear(name: str, question: NextQuestion, kind: type[Any]) -> Any:
         return hub._hear(name, meddle(name, question), kind)
 
     with pytest.raises(error, match=says) as refused:

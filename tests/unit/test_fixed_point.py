@@ -6,7 +6,22 @@ import pytest
 from nhsgen.errors import BadInput
 from nhsgen.federation.fixed_point import LARGEST, WORDS, read, written
 
-EXACT = [0.0, 1.0, -1.0, 0.1, -0.1, 1 / 3, 1e-13, 2.0**-96, -(2.0**-44), 2.0**53, -1e16, 123456789.123456789, 1e31, -1e31]
+EXACT = [
+    0.0,
+    1.0,
+    -1.0,
+    0.1,
+    -0.1,
+    1 / 3,
+    1e-13,
+    2.0**-96,
+    -(2.0**-44),
+    2.0**53,
+    -1e16,
+    123456789.123456789,
+    1e31,
+    -1e31,
+]
 
 
 @pytest.mark.parametrize("number", EXACT)

@@ -124,7 +124,9 @@ class Outside:
     number: int = 1
 
 
-@pytest.mark.parametrize("value", [Outside(), object(), {1, 2}, b"bytes", np.array([object()]), len], ids=repr)
+@pytest.mark.parametrize(
+    "value", [Outside(), object(), {1, 2}, b"bytes", np.array([object()]), len], ids=lambda value: type(value).__name__
+)
 def test_what_has_no_spelling_is_not_sent(value: object) -> None:
     with pytest.raises(BadInput, match="has no spelling"):
         spelled(value)
@@ -140,7 +142,8 @@ def test_of_several_kinds_it_is_the_one_the_text_looks_like() -> None:
     either = linear.Scale | pca.Krylov | None
     assert read_state(either, None) is None
     assert isinstance(read_state(either, spelled(SCALE)), linear.Scale)
-    for text in (spelled(Sums.of(n=1)), 3, [], "text", {}):
+    others: list[Any] = [spelled(Sums.of(n=1)), 3, [], "text", {}]
+    for text in others:
         with pytest.raises(BadInput):
             read_state(either, text)
     assert read_state(int | str | float, "3") == "3"
