@@ -132,7 +132,9 @@ class Lab:
         because they lived to be found, at a diagnosis at 60 say, could not have died before: then the diagnosis is the entry.
         """
         life = {"months": 12, "years": 90} if since == "birth" else {}
-        return self.run(_timed("survival", cohort, since, until, entry, variants, by, covariates, purpose, life | options))
+        return self.run(
+            _timed("survival", cohort, since, until, entry, variants, by, covariates, purpose, life | options)
+        )
 
     def hazards(
         self,
@@ -158,7 +160,9 @@ class Lab:
         """
         return self.run(Study("families", cohort, variants=variants, options=options, purpose=purpose))
 
-    def segregation(self, cohort: Cohort, variants: VariantFilter, *, each: str = "gene", purpose: str = "") -> Released:
+    def segregation(
+        self, cohort: Cohort, variants: VariantFilter, *, each: str = "gene", purpose: str = ""
+    ) -> Released:
         """In how many of the cohort's families a variant passes from parents to child in each way, by gene or by variant."""
         return self.run(Study("segregation", cohort, variants=variants, options={"each": each}, purpose=purpose))
 
@@ -241,9 +245,7 @@ class Lab:
     ) -> Released:
         """How many pairs of relatives there are among the cohort's people, by degree, as their genomes say; by "site" when asked."""
         every = VariantFilter() if variants is None else variants
-        return self.run(
-            Study("relatedness", cohort, variants=every, by=_names(by), options=options, purpose=purpose)
-        )
+        return self.run(Study("relatedness", cohort, variants=every, by=_names(by), options=options, purpose=purpose))
 
     def meta_analysis(
         self,

@@ -6,7 +6,7 @@ round is `estimate(a.summarise() + b.summarise())`; a method with more asks ever
     state = solve(lambda state: summarise(site_a, state) + summarise(site_b, state), step, start)
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from nhsgen.errors import BadInput
 
-__all__ = ["Floats", "NotConverged", "Sums", "solve", "total"]
+__all__ = ["Floats", "NotConverged", "Sums", "solve", "stacked", "total"]
 
 Floats = npt.NDArray[np.float64]
 State = TypeVar("State")
@@ -75,6 +75,15 @@ class Sums:
 def total(parts: Iterable[Sums]) -> Sums:
     """All of them, added in their order, so that the same parts give the same last digit; there must be one at least."""
     return reduce(add, parts)
+
+
+def stacked(parts: Sequence[Sums]) -> Sums:
+    """The sums of some rows (alleles, say) after those of others; there must be one part at least.
+
+    >>> stacked([Sums.of(n=[1, 2]), Sums.of(n=[3])])["n"].tolist()
+    [1.0, 2.0, 3.0]
+    """
+    return Sums({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
 
 
 class NotConverged(BadInput):

@@ -8,14 +8,15 @@ regression (Wald's test, or full Firth).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from nhsgen.errors import BadStudy
-from nhsgen.statistics import firth, linear, logistic, saddlepoint
+from nhsgen.statistics import firth, genotype_blocks, linear, logistic, saddlepoint
 from nhsgen.statistics.logistic_kernels import only
-from nhsgen.statistics.sums import Floats, Sums
+from nhsgen.statistics.sums import Floats, Sums, stacked
 from nhsgen.studies.alleles import Alleles
 from nhsgen.studies.question import Study
 from nhsgen.studies.trait_models import Linear, Logistic
@@ -67,7 +68,8 @@ class Measured:
         """A site's part of the next round."""
         if not self.model.done:
             return self.model.ask(here)
-        return linear.summarise(alleles.words(keys), self.model.site(here), self.missing)
+        site = self.model.site(here)
+        return alleles.summed(partial(linear.summarise, site=site, missing=self.missing), keys, linear.CHUNK)
 
     def after(self, total: Sums) -> "Measured":
         """What is known after the round."""
@@ -116,8 +118,8 @@ class Compared:
         assert self.model.null is not None
         people = self.model.people(here)
         if self.fit is None:
-            return _stacked([logistic.score_sums(block, people, self.model.null) for block in alleles.blocks(keys)])
-        return _stacked([self._again(rows, people, alleles, keys) for rows in _some(self.fit.going)])
+            return alleles.summed(partial(_scores, people=people, null=self.model.null), keys, AT_ONCE)
+        return stacked([self._again(rows, people, alleles, keys) for rows in _some(self.fit.going)])
 
     def _again(self, rows: Ints, people: logistic.People, alleles: Alleles, keys: Sequence[str]) -> Sums:
         """A round of some rows of the better test. Approximations ask about what the covariates leave of a genotype, exact
@@ -184,6 +186,10 @@ class Compared:
         )  # fmt: skip
 
 
+def _scores(words: npt.NDArray[np.uint64], people: logistic.People, null: logistic.Null) -> Sums:
+    return logistic.score_sums(genotype_blocks.copies(words, len(people.y)), people, null)
+
+
 def _fewest(scores: logistic.Scores) -> Ints:
     """Copies of the rarer allele in cases or in controls, whichever have fewer."""
     common = scores.copies > scores.people
@@ -195,8 +201,3 @@ def _fewest(scores: logistic.Scores) -> Ints:
 def _some(rows: Ints) -> Iterator[Ints]:
     for start in range(0, len(rows), AT_ONCE):
         yield rows[start : start + AT_ONCE]
-
-
-def _stacked(parts: Sequence[Sums]) -> Sums:
-    """The sums of some alleles after those of others."""
-    return Sums({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})

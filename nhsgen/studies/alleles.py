@@ -6,15 +6,18 @@ nothing is known of them.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from nhsgen.compute import mapped
 from nhsgen.estimates import FrequencyRow
 from nhsgen.statistics import Summary, frequencies, genotype_blocks, label, parts
+from nhsgen.statistics.sums import Sums, stacked
 from nhsgen.studies.allele_counts import allele_counts
 from nhsgen.studies.site import SiteData
 from nhsgen.variants import VariantFilter
@@ -23,6 +26,7 @@ from nhsgen.variants.consequences import IMPACTS
 __all__ = ["Alleles", "Listed", "listed", "places", "worst_impacts"]
 
 Copies = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
 _AT_ONCE = 256
 NOT_CALLED = 3
 
@@ -100,6 +104,7 @@ class Alleles:
     ) -> None:
         """samples: numbers in the store, one a person."""
         store = data.variants()
+        self._settings = data.settings
         self.people = len(samples)
         self._places: dict[str, int] = {}
         self._impacts: list[str] = []
@@ -123,7 +128,7 @@ class Alleles:
             ("sites",), {label(said): [1] for said in zip(self._places, self._impacts, strict=True)}
         )
 
-    def words(self, keys: Sequence[str]) -> npt.NDArray[np.uint64]:
+    def words(self, keys: Sequence[str]) -> Words:
         """These alleles packed, alleles x words, this site's people in order: two bits each, 3 where nothing is known. A man's one
         copy on X counts as two: dosage compensation."""
         rows = np.tile(self._absent, (len(keys), 1))
@@ -132,6 +137,14 @@ class Alleles:
             at, places = (np.array(column) for column in zip(*here, strict=True))
             rows[at] = self._words[places]
         return rows
+
+    def summed(self, function: Callable[[Words], Sums], keys: Sequence[str], at_once: int) -> Sums:
+        """What `function` says of the words of some alleles at a time, one after the other; the site's workers share the work, so it must
+        be importable by name (or a `partial` of such a one)."""
+        pieces = (self.words(keys[start : start + at_once]) for start in range(0, len(keys), at_once))
+        # One thread for each product: there are as many products at once as there are threads.
+        with threadpool_limits(1, "blas"):
+            return stacked([*mapped(function, pieces, workers=self._settings.workers, settings=self._settings)])
 
     def copies(self, keys: Sequence[str]) -> Copies:
         """The same as alleles x people: 0, 1, 2, or 3."""

@@ -154,7 +154,12 @@ def _alone(
 
 
 def _in_rounds(
-    study: Study, rounds: Rounds, sites: Sequence[Site], settings: Settings, asked_by: str, resolved: VariantFilter | None
+    study: Study,
+    rounds: Rounds,
+    sites: Sequence[Site],
+    settings: Settings,
+    asked_by: str,
+    resolved: VariantFilter | None,
 ) -> tuple[list[SiteAnswer], Estimate | None]:
     """Who spoke and who did not, and what the rounds came to."""
     asked = ask_in_rounds(study, rounds, sites, settings, resolved, asked_by)

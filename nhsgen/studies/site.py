@@ -21,7 +21,7 @@ __all__ = ["SiteData", "open_site"]
 class SiteData:
     """One site's current release, opened for one question, with the people who may be counted in it.
 
-    links: which samples of the store are whose.
+    links: which samples of the store are whose. settings: of whoever asks.
     """
 
     site: str
@@ -30,6 +30,7 @@ class SiteData:
     store: VariantStore | None
     unbound: set[str] = field(default_factory=set)
     links: Callable[[Words], Query] = samples
+    settings: Settings = field(default_factory=Settings)
 
     def people(self, cohort: Cohort) -> pl.Series:
         """Ids of the cohort's people: consenting, not withdrawn."""
@@ -82,4 +83,4 @@ def open_site(site: Site, release: Release, settings: Settings) -> Iterator[Site
     withdrawn = pl.DataFrame({"person_id": sorted(site.withdrawn())}, schema={"person_id": pl.String})
     store = None if release.variants is None else VariantStore.open(release.variants)
     with open_sandbox(release.tables, settings, {"withdrawn": withdrawn}) as sandbox:
-        yield SiteData(site.name, release, sandbox, store)
+        yield SiteData(site.name, release, sandbox, store, settings=settings)

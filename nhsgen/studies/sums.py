@@ -86,7 +86,9 @@ SUMS: Mapping[str, Sum] = {
     "variant_quality": Sum(_summarise_variant_quality, lambda _, total: variant_quality.estimate(total)),
     "burden": Sum(summarise_burden, estimate_burden),
     "families": Sum(summarise_families, lambda study, total: tiering.estimate(total, among_the_first(study))),
-    "segregation": Sum(summarise_segregation, lambda study, total: segregation.estimate_patterns(total, str(study.options["each"]))),
+    "segregation": Sum(
+        summarise_segregation, lambda study, total: segregation.estimate_patterns(total, str(study.options["each"]))
+    ),
     "cosegregation": Sum(summarise_cosegregation, lambda _, total: segregation.estimate_models(total)),
     "trio_quality": Sum(summarise_trio_quality, lambda _, total: trio_quality.estimate(total)),
     "similarity": Sum(summarise_similarity, estimate_similarity),

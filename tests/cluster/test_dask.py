@@ -11,17 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from dask_processes import Cluster, carriers_of, fall, fell_the_worker, linger, scheduler, worker
+from two_peoples import PEOPLE, Everybody, hospital
 from variant_files import record, vcf, write
 
-from nhsgen import compute
+from nhsgen import compute, studies
 from nhsgen.cli import main
+from nhsgen.cohorts import everyone, icd10
+from nhsgen.cohorts.measurements import measurement
 from nhsgen.compute import WorkerDied, mapped, summed
 from nhsgen.errors import BadFile, BadInput, StorageFailed
 from nhsgen.settings import Settings
-from nhsgen.variants import VariantStore, ingest
+from nhsgen.studies import Study
+from nhsgen.variants import VariantStore, ingest, variants
 from nhsgen.variants.parts import Report, WrongRecord
+from nhsgen.workspace import Workspace
 
 TWO = Settings(threads=2)
 RECORDS = 4_000
@@ -64,6 +70,18 @@ def test_a_store_made_on_a_cluster_has_the_same_bytes(cluster: Cluster, tmp_path
     assert info == ingest([file], tmp_path / "here", workers="threads", settings=TWO)
     assert len(VariantStore.open(tmp_path / "here").counts()) == RECORDS
     assert bytes_of(tmp_path / "cluster") == bytes_of(tmp_path / "here")
+
+
+def test_a_study_asked_on_a_cluster_has_the_same_answer(cluster: Cluster, tmp_path: Path) -> None:
+    everybody = Everybody()
+    site = hospital(Workspace.create(tmp_path / "federation", "cluster"), "all", everybody, np.arange(PEOPLE))
+    for study in (
+        Study("association", everyone(), variants=variants(), traits=(measurement("height").latest(),)),
+        Study("association", icd10("E11"), variants=variants()),
+    ):
+        there, here = (studies.run(study, [site], replace(TWO, workers=w)) for w in (cluster.address, "threads"))
+        assert there.table == here.table
+        assert there.table.rows
 
 
 def test_the_work_is_divided(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from two_peoples import ALONE, KEYS, LEAD, PEOPLE, Everybody, hospital
 from nhsgen import studies
 from nhsgen.cohorts import everyone, icd10, sex
 from nhsgen.cohorts.measurements import measurement
-from nhsgen.errors import BadStudy, NotFound
+from nhsgen.errors import BadInput, BadStudy, NotFound
 from nhsgen.estimates import Association, AssociationRow, GeneTests
 from nhsgen.statistics import firth, genotype_blocks, ld, linear, logistic, saddlepoint
 from nhsgen.statistics.sums import Sums, solve
@@ -394,3 +394,21 @@ def test_a_disease_that_nobody_has_takes_nothing_from_the_others(
     assert [note.split(":")[0] for note in hidden] == ["nothing", "womanhood"]
     found = {row.trait: row.reason for row in estimated(women, splits["three"]).rows}
     assert found["nothing"] == found["womanhood"] == "no cases, or no controls"
+
+
+# -- Whoever calculates -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("study", [measured(), compared()], ids=["a measurement", "cases"])
+def test_a_sites_processes_say_what_its_threads_say(splits: Mapping[str, list[Site]], study: Study) -> None:
+    said = [
+        studies.run(study, splits["one"], replace(SETTINGS, threads=2, workers=workers)).table
+        for workers in ("threads", "processes")
+    ]
+    assert said[0] == said[1]
+    assert said[0].rows
+
+
+def test_workers_there_are_none_of_are_refused(splits: Mapping[str, list[Site]]) -> None:
+    with pytest.raises(BadInput, match="there are none of that name"):
+        studies.run(measured(), splits["one"], replace(SETTINGS, workers="elves"))

@@ -134,7 +134,9 @@ VALUES = st.lists(st.floats(-3, 3), min_size=2, max_size=30)
 @given(VALUES)
 @FEW
 def test_mean_and_deviation_are_numpy_s_and_the_median_is_within_a_step(values: list[float]) -> None:
-    (group,) = distributions.estimate(distributions.summarise(values, ["a"] * len(values), ["a"], GRID), ["a"], GRID).groups
+    (group,) = distributions.estimate(
+        distributions.summarise(values, ["a"] * len(values), ["a"], GRID), ["a"], GRID
+    ).groups
     np.testing.assert_allclose([group.mean, group.sd], [np.mean(values), np.std(values, ddof=1)], rtol=1e-9, atol=1e-7)
     lower = np.sort(values)[(len(values) - 1) // 2]
     assert abs(group.median - lower) <= 0.25 + 1e-9

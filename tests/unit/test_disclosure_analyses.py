@@ -52,7 +52,13 @@ def scan(*rows: AssociationRow, people: int = 503, cases: int | None = None, inf
 
 
 def gene(name: str = "BRCA2", carriers: int = 33, **parts: Any) -> GeneTestRow:
-    whole: dict[str, Any] = {"burden_p": 0.01234, "skat_p": 0.2, "skat_o_p": 0.3, "acat_o_p": 0.4, "acat_v_p": 0.5} | parts
+    whole: dict[str, Any] = {
+        "burden_p": 0.01234,
+        "skat_p": 0.2,
+        "skat_o_p": 0.3,
+        "acat_o_p": 0.4,
+        "acat_v_p": 0.5,
+    } | parts
     return GeneTestRow("breast cancer", name, 12, carriers, **whole)
 
 

@@ -151,7 +151,9 @@ def test_genes_come_in_order_of_p() -> None:
 
 
 def test_a_gene_below_gene_burden_rds_minimum_is_not_tested() -> None:
-    answer = burden.estimate(_burden(("PKD1", 24, 10), ("UMOD", 0, 9)), "greater", burden.Minimum(cases=5, carriers=4, case_carriers=1))
+    answer = burden.estimate(
+        _burden(("PKD1", 24, 10), ("UMOD", 0, 9)), "greater", burden.Minimum(cases=5, carriers=4, case_carriers=1)
+    )
     assert [row.q for row in answer.rows] == [answer.rows[0].p, 1.0]
 
 
