@@ -137,30 +137,38 @@ _SITE_EFFECT = Option(
 )  # fmt: skip
 _TRAIT = "covariates"
 
+_COUNTED = ("alternate", "called", "carriers", "homozygous", "people", "listed_female", "listed_male", "listed_unknown")
+"""Of an allele: its copies, and the people of a site that lists it."""
+_PAIRED = ("n", "x", "y", "xx", "yy", "xy")
+"""Of two alleles in the people in whom both are called."""
+_FITTED = ("cases", "total", "squares", "together", "products", "haploid", "qq", "qr", "rr", "gradient", "information", "log_likelihood",
+           "third", "fourth", "augmented")  # fmt: skip
+"""Of the model of a trait without alleles."""
+
 METHODS: Mapping[str, Method] = {
     "counts": Method(
         "How many people are there in each group", False, ("people", "of"), "a group of people", groups=(*GROUPS, SITE)
     ),
     "carriers": Method(
-        "How many of the cohort's people carry such a variant", True, ("people",),
+        "How many of the cohort's people carry such a variant", True, ("carriers", "people"),
         "a gene, a consequence or a group of people", groups=(*VARIANT_GROUPS, *GROUPS, SITE),
     ),
     "frequencies": Method(
         "How common is each such allele in the cohort", True,
-        ("alternate", "called", "carriers", "homozygous", "people"), "an allele, in a group of people where there are groups", changes=2,
+        _COUNTED, "an allele, in a group of people where there are groups", changes=2,
         groups=(*GROUPS, SITE),
     ),
     "variant_quality": Method(
         "Which alleles are called in few people, or not in Hardy-Weinberg proportions", True,
-        ("het", "hom_alt", "paired", "hemizygous", "single", "people"), "an allele", least=20,
+        ("listed_female", "listed_male", "listed_unknown", "het", "hom_alt", "paired", "hemizygous", "single", "people"), "an allele", least=20,
     ),
     "sample_quality": Method(
         "How do people's genotypes differ in quality", True,
-        ("alternate", "called", "carriers", "homozygous", "people", "het", "hom_alt"), "an allele; then a measure and a step of its scale", 3, 2,
+        (*_COUNTED, "of", "het", "hom_alt"), "an allele; then a measure and a step of its scale", 3, 2,
     ),
     "linkage": Method(
         "Which alleles go with each other", True,
-        ("alternate", "called", "carriers", "homozygous", "people", "n", "x", "y", "xx", "yy", "xy"),
+        (*_COUNTED, *_PAIRED),
         "an allele; then a pair of alleles", 2, 4, 20,
         options={
             "kb": Option(250, "pairs of alleles at most so many thousand bases apart", low=1, high=2_000),
@@ -169,7 +177,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "relatedness": Method(
         "How many people have relatives among the others at their site", True,
-        ("alternate", "called", "carriers", "homozygous", "people", "pairs"), "an allele; then a degree of kinship", 2, "relatives",
+        (*_COUNTED, "pairs"), "an allele; then a degree of kinship", 2, "relatives",
         groups=(SITE,),
         options={
             "min_af": Option(0.05, "only alleles at least this common in all sites together", low=0.01, high=0.4),
@@ -177,7 +185,8 @@ METHODS: Mapping[str, Method] = {
     ),
     "burden": Method(
         "In which genes do cases carry such variants more often than controls", True,
-        ("case_carriers", "cases", "control_carriers", "controls", "strata", "variance", "r", "s", "pr", "ps_qr", "qs"),
+        ("case_carriers", "cases", "control_carriers", "controls", "listed_cases", "listed_controls", "strata", "variance", "r", "s",
+         "pr", "ps_qr", "qs"),
         "a gene", compares=True,
         presets={"geneBurdenRD": {"alternative": "greater", "min_cases": 5, "min_carriers": 4, "min_case_carriers": 1}},
         options={
@@ -192,11 +201,8 @@ METHODS: Mapping[str, Method] = {
     ),
     "association": Method(
         "Which alleles go with the trait", True,
-        ("alternate", "called", "carriers", "homozygous", "people", "listed_female", "listed_male", "listed_unknown", "cases",
-         "total", "squares", "together", "products", "haploid",
-         "counts", "men", "gq", "gr", "qq", "qr", "rr", "mq", "mr", "gradient", "information", "log_likelihood", "third", "fourth",
-         "augmented", "u", "gwg", "gwx", "mu", "mwx", "case_called", "copies", "case_copies", "slope", "cumulant", "curvature", "edge",
-         "log_edge", "product", "n", "x", "y", "xx", "yy", "xy"),
+        (*_COUNTED, *_FITTED, "counts", "men", "gq", "gr", "mq", "mr", "u", "gwg", "gwx", "mu", "mwx", "case_called", "copies", "case_copies",
+         "slope", "cumulant", "curvature", "edge", "log_edge", "product", *_PAIRED),
         "an allele and a trait", 300, _TRAIT, 20, compares=True, traits=True, diseases=True,
         options={
             "covariates": _COVARIATES,
@@ -217,7 +223,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "gene_tests": Method(
         "In which genes do rare variants go with the trait", True,
-        ("u", "copies", "gwx", "gwg", "carriers", "xwx", "people"), "a gene", 200, _TRAIT, compares=True, traits=True,
+        (*_COUNTED, *_FITTED, "sites", "u", "copies", "gwx", "gwg", "xwx"), "an allele; then a gene", 200, _TRAIT, compares=True, traits=True,
         options={
             "covariates": _COVARIATES,
             "offset": _OFFSET,
@@ -297,7 +303,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "structure": Method(
         "How do people group by their genomes", True,
-        ("alternate", "called", "xy", "product", "people"), "an allele and a direction; then a square of a grid", 60, _TRAIT,
+        (*_COUNTED, *_PAIRED, "product", "of"), "an allele, a pair of them, or one and a direction; then a square of a grid", 60, _TRAIT,
         options={
             "components": Option(4, "how many principal components are found; the first two are drawn", low=2, high=20),
             "min_af": Option(0.05, "only alleles at least this common in all sites together", low=0.01, high=0.5),
@@ -318,7 +324,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "polygenic": Method(
         "Do cases have a higher polygenic score, or how does it differ between groups", False,
-        ("alternate", "called", "carriers", "homozygous", "people", "steps"), "an allele of the score; then a group and a step of its scale", 2,
+        (*_COUNTED, "steps"), "an allele of the score; then a group and a step of its scale", 2,
         changes=2, least=20, groups=(*GROUPS, SITE), compares=True, score=True,
         options={
             "ambiguous": Option("drop", "A/T and C/G alleles, which look alike on both strands: left out, told apart by how common they are, "

@@ -193,6 +193,7 @@ CASES = [
             (command.replace("FILE", "no-variants.toml"), BAD, "needs variants|no-variants.toml"),
         )
     ),
+    ("study methods asociation", BAD, "'asociation' is unknown|did you mean 'association'"),
     ("study run {b}/q/term-slip.toml -w {w}", BAD, "no such term|did you mean|HP:0000107 (Renal cyst)"),
     ("study run {b}/q/expired.toml -w {w}", NOT_YOU, "it expired on 1 January 2001|approved again"),
     ("study run {b}/q/good.toml -w {b}/nowhere", GONE, "opening a workspace"),
