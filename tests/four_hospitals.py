@@ -70,6 +70,42 @@ schema:
 """
 
 
+OPEN = CONTRACT.replace(", classification: quasi-identifier", "")
+"""The same contract where invented people may be told apart; RESULTS, PEDIGREE: further tables of it."""
+
+RESULTS = """\
+  - name: results
+    physicalName: results.csv
+    physicalType: table
+    properties:
+      - {name: person, logicalType: string, physicalType: VARCHAR, required: true}
+      - {name: test, logicalType: string, physicalType: VARCHAR, required: true}
+      - {name: value, logicalType: number, physicalType: DOUBLE}
+      - {name: day, logicalType: date, physicalType: DATE}
+    customProperties:
+      - property: words
+        value:
+          person: person
+          measurements: [{name: test, value: value, date: day}]
+"""
+PEDIGREE = """\
+  - name: pedigree
+    physicalName: pedigree.csv
+    physicalType: table
+    properties:
+      - {name: person, logicalType: string, physicalType: VARCHAR, primaryKey: true}
+      - {name: family, logicalType: string, physicalType: VARCHAR, required: true}
+      - {name: father, logicalType: string, physicalType: VARCHAR}
+      - {name: mother, logicalType: string, physicalType: VARCHAR}
+      - {name: affected, logicalType: string, physicalType: VARCHAR}
+    customProperties:
+      - property: words
+        value:
+          person: person
+          family: {family: family, father: father, mother: mother, affected: affected, affected_values: ["yes"], unaffected_values: ["no"]}
+"""
+
+
 def hand_in(folder: Path, site: str, people: int) -> tuple[Path, list[Path]]:
     """Write one hospital's extract; its folder and its contracts."""
     chance = Random(site)
@@ -118,6 +154,17 @@ def federation(place: Path, *sites: str, released: bool = True) -> Workspace:
                 extracts.approve(site, extract.id, steward, "both reports read")
             extracts.release(site, extract.id, STEWARDS[0], SETTINGS)
     return workspace
+
+
+def release(site: Site, folder: Path, contract: Path, *others: Path) -> Site:
+    """Hand in what lies in the folder, check it, approve it twice and release it."""
+    extract = extracts.submit(site, folder, [contract, *others], SUBMITTER)
+    report = extracts.check(site, extract.id, SUBMITTER, SETTINGS)
+    assert report.passed, str(report)
+    for steward in STEWARDS:
+        extracts.approve(site, extract.id, steward, "both reports read")
+    extracts.release(site, extract.id, STEWARDS[0], SETTINGS)
+    return site
 
 
 def staffed(site: Site) -> None:

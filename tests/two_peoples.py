@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from four_hospitals import CONTRACT, SETTINGS, STEWARDS, SUBMITTER, rows, staffed
+from four_hospitals import OPEN, RESULTS, release, rows, staffed
 from scipy.special import expit
 from variant_files import CSQ, csq, record, vcf, write
 
-from nhsgen import extracts
 from nhsgen.contracts import shipped
 from nhsgen.statistics import logistic
 from nhsgen.workspace import Site, Workspace
@@ -20,21 +19,6 @@ Floats = npt.NDArray[np.float64]
 Copies = npt.NDArray[np.uint8]
 
 LENGTHS = {"1": 248956422, "2": 242193529, "16": 90338345}
-RESULTS = """\
-  - name: results
-    physicalName: results.csv
-    physicalType: table
-    properties:
-      - {name: person, logicalType: string, physicalType: VARCHAR, required: true}
-      - {name: test, logicalType: string, physicalType: VARCHAR, required: true}
-      - {name: value, logicalType: number, physicalType: DOUBLE}
-      - {name: day, logicalType: date, physicalType: DATE}
-    customProperties:
-      - property: words
-        value:
-          person: person
-          measurements: [{name: test, value: value, date: day}]
-"""
 
 # -- Invented people --------------------------------------------------------------------------------------------------
 
@@ -99,7 +83,7 @@ def hospital(workspace: Workspace, name: str, of: Everybody, here: npt.NDArray[n
     staffed(site)
     folder, contract = workspace.path / f"from-{name}", workspace.path / f"{name}.odcs.yaml"
     folder.mkdir()
-    contract.write_text(CONTRACT.replace(", classification: quasi-identifier", "") + RESULTS, encoding="utf-8")
+    contract.write_text(OPEN + RESULTS, encoding="utf-8")
     ids = {int(at): f"p{at:04}x" for at in here}
     sexes = [(ids[at], "male" if of.man[at] else "female", "") for at in ids]
     rows(folder / "people.csv", "person,sex,ancestry", sexes)
@@ -122,10 +106,4 @@ def hospital(workspace: Workspace, name: str, of: Everybody, here: npt.NDArray[n
     ]
     samples = [f"S{ids[at]}" for at in ids]
     write(folder / "all.vcf.gz", vcf(*records, samples=samples, contigs=LENGTHS, info=[CSQ]))
-    extract = extracts.submit(site, folder, [contract, shipped("variants_vep")], SUBMITTER)
-    report = extracts.check(site, extract.id, SUBMITTER, SETTINGS)
-    assert report.passed, str(report)
-    for steward in STEWARDS:
-        extracts.approve(site, extract.id, steward, "read")
-    extracts.release(site, extract.id, STEWARDS[0], SETTINGS)
-    return site
+    return release(site, folder, contract, shipped("variants_vep"))

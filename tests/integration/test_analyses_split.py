@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from four_hospitals import CONTRACT, SETTINGS, STEWARDS, SUBMITTER, rows, staffed
+from four_hospitals import OPEN, PEDIGREE, RESULTS, SETTINGS, release, rows, staffed
 from variant_files import CSQ, csq, record, vcf, write
 
-from nhsgen import extracts, studies
+from nhsgen import studies
 from nhsgen.cohorts import everyone, icd10, sex
 from nhsgen.cohorts.measurements import measurement
 from nhsgen.contracts import shipped
@@ -37,8 +37,7 @@ LENGTHS = {"1": 248956422, "2": 242193529, "16": 90338345, "X": 156040895}
 
 # The contract of four_hospitals.py, with what these studies need to know of people.
 WARD = (
-    CONTRACT.replace(", classification: quasi-identifier", "")
-    .replace(
+    OPEN.replace(
         "- {name: ancestry, logicalType: string, physicalType: VARCHAR}",
         "- {name: ancestry, logicalType: string, physicalType: VARCHAR}\n"
         "      - {name: born, logicalType: integer, physicalType: BIGINT}\n"
@@ -53,37 +52,6 @@ WARD = (
     )
     .replace("vocabulary: ICD10}", "vocabulary: ICD10, date: day}")
 )
-RESULTS = """\
-  - name: results
-    physicalName: results.csv
-    physicalType: table
-    properties:
-      - {name: person, logicalType: string, physicalType: VARCHAR, required: true}
-      - {name: test, logicalType: string, physicalType: VARCHAR, required: true}
-      - {name: value, logicalType: number, physicalType: DOUBLE}
-      - {name: day, logicalType: date, physicalType: DATE}
-    customProperties:
-      - property: words
-        value:
-          person: person
-          measurements: [{name: test, value: value, date: day}]
-"""
-PEDIGREE = """\
-  - name: pedigree
-    physicalName: pedigree.csv
-    physicalType: table
-    properties:
-      - {name: person, logicalType: string, physicalType: VARCHAR, primaryKey: true}
-      - {name: family, logicalType: string, physicalType: VARCHAR, required: true}
-      - {name: father, logicalType: string, physicalType: VARCHAR}
-      - {name: mother, logicalType: string, physicalType: VARCHAR}
-      - {name: affected, logicalType: string, physicalType: VARCHAR}
-    customProperties:
-      - property: words
-        value:
-          person: person
-          family: {family: family, father: father, mother: mother, affected: affected, affected_values: ["yes"], unaffected_values: ["no"]}
-"""
 
 # -- Invented people --------------------------------------------------------------------------------------------------
 
@@ -214,13 +182,7 @@ def hospital(workspace: Workspace, name: str, people: Sequence[Person], *, table
     records.sort(key=lambda line: (list(LENGTHS).index(line.split("\t")[0]), int(line.split("\t")[1])))
     samples = [f"S{person.id}" for person in people]
     write(folder / "all.vcf.gz", vcf(*records, samples=samples, contigs=LENGTHS, info=[CSQ]))
-    extract = extracts.submit(site, folder, [contract, shipped("variants_vep")], SUBMITTER)
-    report = extracts.check(site, extract.id, SUBMITTER, SETTINGS)
-    assert report.passed, str(report)
-    for steward in STEWARDS:
-        extracts.approve(site, extract.id, steward, "read")
-    extracts.release(site, extract.id, STEWARDS[0], SETTINGS)
-    return site
+    return release(site, folder, contract, shipped("variants_vep"))
 
 
 Splits = Mapping[str, list[Site]]

@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from four_hospitals import CONTRACT, SETTINGS, STEWARDS, SUBMITTER, rows, staffed
+from four_hospitals import OPEN, PEDIGREE, SETTINGS, release, rows, staffed
 from variant_files import CSQ, csq, record, vcf, write
 
 import nhsgen as ng
-from nhsgen import extracts, studies
+from nhsgen import studies
 from nhsgen.cohorts import everyone, hpo, sex
 from nhsgen.contracts import shipped
 from nhsgen.demo.signals import PLANTED_ALLELES
@@ -175,21 +175,7 @@ def test_the_presets_that_may_be_asked_are_those_there_are() -> None:
 
 # -- However families are split over sites ----------------------------------------------------------------------------
 
-PEDIGREE = """\
-  - name: pedigree
-    physicalName: pedigree.csv
-    physicalType: table
-    properties:
-      - {name: person, logicalType: string, physicalType: VARCHAR, primaryKey: true}
-      - {name: family, logicalType: string, physicalType: VARCHAR, required: true}
-      - {name: father, logicalType: string, physicalType: VARCHAR}
-      - {name: mother, logicalType: string, physicalType: VARCHAR}
-      - {name: affected, logicalType: string, physicalType: VARCHAR}
-    customProperties:
-      - property: words
-        value:
-          person: person
-          family: {family: family, father: father, mother: mother, affected: affected, affected_values: ["yes"], unaffected_values: ["no"]}
+PHENOTYPES = """\
   - name: phenotypes
     physicalName: phenotypes.csv
     physicalType: table
@@ -249,7 +235,7 @@ def hospital(workspace: Workspace, name: str, homes: Sequence[tuple[dict[str, An
     staffed(site)
     folder, contract = workspace.path / f"from-{name}", workspace.path / f"{name}.odcs.yaml"
     folder.mkdir()
-    contract.write_text(CONTRACT.replace(", classification: quasi-identifier", "") + PEDIGREE, encoding="utf-8")
+    contract.write_text(OPEN + PEDIGREE + PHENOTYPES, encoding="utf-8")
     people = [person for home in homes for person in home]
     rows(folder / "people.csv", "person,sex,ancestry", [(p["id"], p["sex"], "EUR") for p in people])
     rows(folder / "diagnoses.csv", "person,code", [(p["id"], "Z00") for p in people[:1]])
@@ -265,13 +251,7 @@ def hospital(workspace: Workspace, name: str, homes: Sequence[tuple[dict[str, An
             records.append(record(place, *calls, info=f"CSQ={csq(place.split(' ')[3], 'stop_gained', impact, gene)}"))
     samples = [f"S{person['id']}" for person in people]
     write(folder / "all.vcf.gz", vcf(*records, samples=samples, contigs=LENGTHS, info=[CSQ]))
-    extract = extracts.submit(site, folder, [contract, shipped("variants_vep")], SUBMITTER)
-    report = extracts.check(site, extract.id, SUBMITTER, SETTINGS)
-    assert report.passed, str(report)
-    for steward in STEWARDS:
-        extracts.approve(site, extract.id, steward, "read")
-    extracts.release(site, extract.id, STEWARDS[0], SETTINGS)
-    return site
+    return release(site, folder, contract, shipped("variants_vep"))
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from four_hospitals import SETTINGS, STEWARDS, SUBMITTER, rows, staffed
+from four_hospitals import SETTINGS, release, rows, staffed
 from test_analyses_split import RESULTS, WARD
 
 import nhsgen as ng
-from nhsgen import extracts, studies
+from nhsgen import studies
 from nhsgen.cohorts import everyone, icd10
 from nhsgen.demo.signals import SURVIVAL as PLANTED
 from nhsgen.errors import BadStudy, NotFound
@@ -98,13 +98,7 @@ def hospital(workspace: Workspace, name: str, people: Sequence[Person]) -> Site:
     rows(folder / "samples.csv", "sample,person", [(f"S{p.id}", p.id) for p in people])
     found = [(p.id, "eGFR", f"{p.egfr!r}" if p.egfr else "", said(p.seen)) for p in people]
     rows(folder / "results.csv", "person,test,value,day", found)
-    extract = extracts.submit(site, folder, [contract], SUBMITTER)
-    report = extracts.check(site, extract.id, SUBMITTER, SETTINGS)
-    assert report.passed, str(report)
-    for steward in STEWARDS:
-        extracts.approve(site, extract.id, steward, "read")
-    extracts.release(site, extract.id, STEWARDS[0], SETTINGS)
-    return site
+    return release(site, folder, contract)
 
 
 PEOPLE = invented()

@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from four_hospitals import CONTRACT, LENGTHS, SETTINGS, STEWARDS, SUBMITTER, federation, rows, staffed
+from four_hospitals import CONTRACT, LENGTHS, SETTINGS, federation, release, rows, staffed
 from variant_files import CSQ, csq, record, vcf, write
 
 import nhsgen as ng
-from nhsgen import extracts, studies
+from nhsgen import studies
 from nhsgen.cohorts import Cohort, ancestry, everyone, icd10, sex
 from nhsgen.contracts import shipped
 from nhsgen.disclosure import PRESETS, Policy
@@ -121,13 +121,7 @@ def numbered(place: Path, people: list[str], consents: set[str]) -> Site:
     samples = [sample for sample, _ in links]
     write(folder / "small.vcf.gz", vcf(line, samples=samples, contigs=LENGTHS, info=[CSQ]))
     contract.write_text(WITH_CONSENT, encoding="utf-8")
-    extract = extracts.submit(site, folder, [contract, shipped("variants_vep")], SUBMITTER)
-    report = extracts.check(site, extract.id, SUBMITTER, SETTINGS)
-    assert report.passed, str(report)
-    for steward in STEWARDS:
-        extracts.approve(site, extract.id, steward, "read")
-    extracts.release(site, extract.id, STEWARDS[0], SETTINGS)
-    return site
+    return release(site, folder, contract, shipped("variants_vep"))
 
 
 def test_who_said_no_is_in_no_answer_however_the_list_spells_their_number(tmp_path: Path) -> None:
