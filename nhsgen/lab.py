@@ -17,6 +17,7 @@ from nhsgen.errors import BadStudy
 from nhsgen.results import Released
 from nhsgen.settings import Settings
 from nhsgen.studies import Study
+from nhsgen.studies.reference import Reference
 from nhsgen.studies.scoring import Score
 from nhsgen.variants import VariantFilter
 from nhsgen.workspace import Workspace
@@ -197,6 +198,22 @@ class Lab:
         """How the cohort's people group by their genomes: principal components, on a grid, by recorded ancestry."""
         every = VariantFilter() if variants is None else variants
         return self.run(Study("structure", cohort, variants=every, options=options, purpose=purpose))
+
+    def ancestry(
+        self,
+        cohort: Cohort,
+        reference: str | Path | Reference,
+        *,
+        by: str | Sequence[str] = (),
+        purpose: str = "",
+        **options: Any,
+    ) -> Released:
+        """To which group of a public panel the cohort's genomes come nearest; by="ancestry" sets it beside what is recorded.
+
+        reference: a `nhsgen.studies.Reference`, or the file that one wrote.
+        """
+        panel = reference if isinstance(reference, Reference) else Reference.read(reference)
+        return self.run(Study("ancestry", cohort, by=_names(by), options=options, purpose=purpose, reference=panel))
 
     def drivers(self, cohort: Cohort, variants: VariantFilter, *, purpose: str = "") -> Released:
         """In how many of the cohort's tumours each gene is mutated, and what the mutations do to it."""

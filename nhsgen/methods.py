@@ -100,7 +100,7 @@ class Method:
     groups: what its answer may be split by.
     compares: cases with controls; "traits" means with either cases and controls or measurements; "diseases" with several
         diseases' cases at once, too. since: it counts time from an event.
-    score: it is about a polygenic score.
+    score: it is about a polygenic score. reference: it is about a public panel.
     tumours: it is about what tumours have acquired. genes: the fewest and the most genes that its variants must name; 0: any.
     presets: what each choice of its option 'preset' sets.
     """
@@ -118,6 +118,7 @@ class Method:
     diseases: bool = False
     since: bool = False
     score: bool = False
+    reference: bool = False
     tumours: bool = False
     genes: tuple[int, int] = (0, 0)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -309,6 +310,11 @@ METHODS: Mapping[str, Method] = {
             "min_af": Option(0.05, "only alleles at least this common in all sites together", low=0.01, high=0.5),
             "max_r2": Option(0.2, "of two linked alleles (r2 above it) one is left out; 1 keeps all", low=0.01, high=1.0),
         },
+    ),
+    "ancestry": Method(
+        "To which group of a public panel do people's genomes come nearest", False,
+        ("people", "of"), "a group of people", groups=(*GROUPS, SITE), reference=True,
+        options={"least": Option(0.8, "who belongs to a group with less than this probability is unassigned", low=0.34, high=0.99)},
     ),
     "meta_analysis": Method(
         "Which alleles go with the trait, by the sites' own answers combined (not by all people together)", True,

@@ -55,7 +55,8 @@ def _needs(method: Method) -> str:
         who = f"cases (and controls), or a cohort and traits{' or diseases' if method.diseases else ''}"
     variants = {True: ", variants", False: "", None: "; variants if wanted"}[method.needs_variants]
     score = ", a polygenic score (a scoring file)" if method.score else ""
-    return f"{who}{score}{variants}{', since when time is counted' if method.since else ''}"
+    panel = ", a public panel (a reference file)" if method.reference else ""
+    return f"{who}{score}{panel}{variants}{', since when time is counted' if method.since else ''}"
 
 
 def _most(changes: int | str) -> str:

@@ -4,7 +4,7 @@ policies      the rules of NHS England, OpenSAFELY, Genomics England and others,
 withholding   what a site keeps back before adding, when its rules do not let small counts be pooled
 recoverable   whether a hidden cell can be worked out from what is shown, and what else to hide if so
 gate          thresholds, rounding, totals, audit: an estimate becomes a Released, or NotSafe
-people, alleles, quality, genes, times, families, phenotypes, structure   what may be shown of each kind of estimate
+people, alleles, quality, genes, times, families, phenotypes, structure, tumours, scores, combined   what may be shown of each kind of estimate
 cells         how one number becomes a cell
 """
 

@@ -1,12 +1,12 @@
 """One question, from start to safe answer; notebook, command line, pipeline and node all call the same `run`.
 
 question.py   Study: frozen, hashed, readable
-methods.py    METHODS: what may be asked, what it needs and which settings it takes
 site.py       one site's current release, opened for one question
 sums.py       SUMS: what a site sums for each method, and what the total says
-analyses.py   ROUNDS: the methods that ask a site more than once (association, gene_tests, survival, families, structure)
+analyses.py   ROUNDS: the methods that ask a site more than once (association, gene_tests, survival, structure ...)
 meta_analysis.py  APART: the methods of which each site is asked all rounds by itself
 rounds.py     how they ask: prepare a site once, then sum, step, sum again
+reference.py  Reference: a public panel that people are placed beside (ancestry.py)
 scoring.py    Score: the alleles and weights that a study by polygenic score is about
 allele_tests.py  the tests of an association, in rounds; components.py  principal components, as its covariates or as a picture
 survival.py, hazards.py   what follow_up.py follows: people over time, to death or to another event
@@ -20,6 +20,8 @@ from nhsgen.studies.analyses import ROUNDS
 from nhsgen.studies.asking import SiteAnswer, answer, conclude, pooled_filter, run, summarise
 from nhsgen.studies.meta_analysis import APART
 from nhsgen.studies.question import Study
+from nhsgen.studies.reference import Reference
+from nhsgen.studies.scoring import Score
 from nhsgen.studies.sums import SUMS, Sum
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "SUMS",
     "Method",
     "Option",
+    "Reference",
+    "Score",
     "SiteAnswer",
     "Study",
     "Sum",

@@ -82,7 +82,7 @@ def summarise(study: Study, site: Site, settings: Settings, resolved: VariantFil
     with open_site(site, release, settings) as opened:
         data = opened.of_tumours() if METHODS[study.method].tumours else opened
         summary = SUMS[study.method].summarise(study, data, resolved or study.variants or VariantFilter())
-        genomic = METHODS[study.method].needs_variants
+        genomic = METHODS[study.method].needs_variants or study.reference is not None
         population = len(data.sequenced(everyone()) if genomic else data.people(everyone()))
         notes = tuple(caveats(study, data))
         assembly = str(data.variants().assembly) if genomic else ""

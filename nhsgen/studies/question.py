@@ -18,6 +18,7 @@ from nhsgen.cohorts.events import read_happening
 from nhsgen.cohorts.measurements import Measurement
 from nhsgen.errors import BadFile, BadInput, BadStudy, NotAllowed, NotFound
 from nhsgen.methods import BIRTH, DEATH, ENTRIES, FIRST_RECORD, METHODS, Method, unknown
+from nhsgen.studies.reference import Reference
 from nhsgen.studies.scoring import Score
 from nhsgen.variants import VariantFilter
 
@@ -41,7 +42,7 @@ class Study:
     until: the event to which it is counted; death when not said.
     entry: from when people are followed: an event, or a word of `ENTRIES`; their first record when not said.
     variants: which variants count; for survival, whose carriers are compared with everybody else.
-    score: the polygenic score it is about.
+    score: the polygenic score it is about. reference: the public panel it places people beside.
     by: what the answer is split by: groups of people (`cohorts.GROUPS`), "site", and for carriers "gene", "impact", "consequence".
     options: the method's own settings (`methods.METHODS`); complete, whether said or not.
     alternative: for a burden test, "two-sided" or "greater".
@@ -64,6 +65,7 @@ class Study:
     until: Happening | Literal["death"] | None = None
     entry: Happening | str | None = None
     score: Score | None = None
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by", tuple(self.by))
@@ -128,6 +130,9 @@ class Study:
         if method.score != (self.score is not None):
             raise BadStudy(tried, "it needs a score" if method.score else "it has a score",
                            'write score = "PGS000001.txt.gz"' if method.score else "leave out its score")  # fmt: skip
+        if method.reference != (self.reference is not None):
+            raise BadStudy(tried, "it needs a reference" if method.reference else "it has a reference",
+                           'write reference = "panel.json"' if method.reference else "leave out its reference")  # fmt: skip
         if self.by and self.controls is not None:
             raise BadStudy(
                 tried, "it has both controls and groups", "compare cases with controls, or split one cohort by groups"
@@ -212,10 +217,9 @@ class Study:
                 whole[name] = moment if isinstance(moment, str) else moment.to_dict()
         if self.options:
             whole["options"] = {name: list(v) if isinstance(v, tuple) else v for name, v in self.options.items()}
-        if self.variants is not None:
-            whole["variants"] = self.variants.to_dict()
-        if self.score is not None:
-            whole["score"] = self.score.to_dict()
+        for name, part in (("variants", self.variants), ("score", self.score), ("reference", self.reference)):
+            if part is not None:
+                whole[name] = part.to_dict()
         if self.by:
             whole["by"] = list(self.by)
         if self.purpose:
@@ -243,6 +247,7 @@ class Study:
             "until",
             "entry",
             "score",
+            "reference",
             "options",
             "purpose",
             "expires",
@@ -268,6 +273,7 @@ class Study:
                 until=_moment(whole.get("until")),
                 entry=_moment(whole.get("entry")),
                 score=Score.from_dict(whole["score"]) if "score" in whole else None,
+                reference=Reference.from_dict(whole["reference"]) if "reference" in whole else None,
                 options=dict(whole.get("options", {})),
                 purpose=whole.get("purpose", ""),
                 expires=_date(whole.get("expires")),
@@ -284,8 +290,9 @@ class Study:
         tried = f"reading the study {source.name}"
         try:
             whole = tomllib.loads(source.read_text(encoding="utf-8"))
-            if isinstance(whole.get("score"), str):
-                whole["score"] = Score.read(source.parent / whole["score"]).to_dict()
+            for part, kind in (("score", Score), ("reference", Reference)):
+                if isinstance(whole.get(part), str):
+                    whole[part] = kind.read(source.parent / whole[part]).to_dict()
             return cls.from_dict(whole)
         except OSError as error:
             missing = isinstance(error, FileNotFoundError | NotADirectoryError)
@@ -340,6 +347,8 @@ class Study:
             lines.append(f"People are followed from: {ENTRIES[entry] if isinstance(entry, str) else entry.noun()}.")
         if self.score is not None:
             lines.append(f"Score: {self.score.describe()}.")
+        if self.reference is not None:
+            lines.append(f"Reference: {self.reference.describe()}.")
         if self.variants is not None:
             lines.append(f"Variants: {self.variants.describe()}.")
         if settings:

@@ -19,6 +19,7 @@ from nhsgen.statistics import (
     variant_quality,
 )
 from nhsgen.studies.allele_counts import allele_counts, genotype_counts
+from nhsgen.studies.ancestry import estimate_ancestry, summarise_ancestry
 from nhsgen.studies.burden import estimate_burden, summarise_burden
 from nhsgen.studies.families import among_the_first, summarise_families, summarise_trio_quality
 from nhsgen.studies.phenotypes import (
@@ -81,6 +82,7 @@ def _summarise_variant_quality(study: Study, data: SiteData, variants: VariantFi
 
 SUMS: Mapping[str, Sum] = {
     "counts": Sum(_summarise_counts, lambda study, total: counts.estimate(total, study.by)),
+    "ancestry": Sum(summarise_ancestry, estimate_ancestry),
     "carriers": Sum(_summarise_carriers, lambda study, total: carriers.estimate(total, study.by)),
     "frequencies": Sum(_summarise_frequencies, _estimate_frequencies),
     "variant_quality": Sum(_summarise_variant_quality, lambda _, total: variant_quality.estimate(total)),

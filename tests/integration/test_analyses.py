@@ -23,7 +23,7 @@ from nhsgen.federation.messages import decode
 from nhsgen.genome import Assembly
 from nhsgen.results import Released, Suppressed, Value
 from nhsgen.statistics import gwas_ssf as ssf
-from nhsgen.studies import APART, METHODS, Study, run
+from nhsgen.studies import APART, METHODS, Reference, Study, run
 from nhsgen.studies.exports import gwas_ssf
 from nhsgen.studies.scoring import Score
 from nhsgen.variants.panels import Panel, PanelGene
@@ -259,6 +259,10 @@ EPILEPSY = Panel(
 )
 COMMON: dict[str, Any] = {"purpose": "To test it.", "expires": date(2999, 12, 31)}
 SCORE = Score("PGS000004", "toy", Assembly.GRCh38, ("10 112998590 T C 0.3", "1 55505647 G . -0.1 0.25"), unused=2)
+PANEL = Reference(
+    "toy", Assembly.GRCh38, ("16-20353914-C-A 0.25 1.5", "16-20342275-C-T 0.1 0.5"),
+    tuple(f"{group} {place + n / 10}" for group, place in (("north", -1), ("south", 1)) for n in range(5)),
+)  # fmt: skip
 QUESTIONS = {
     "counts": Study("counts", DIABETES, by=("sex", "site"), **COMMON),
     "carriers": Study("carriers", DIABETES, variants=DAMAGING, by=("gene",), **COMMON),
@@ -316,6 +320,7 @@ QUESTIONS = {
     "drivers": Study("drivers", BREAST_CANCER, variants=ALTERING, **COMMON),
     "mutation_patterns": Study("mutation_patterns", BREAST_CANCER, variants=ALTERING.in_genes("TP53", "GATA3"), **COMMON),
     "tumour_burden": Study("tumour_burden", ng.everyone(), variants=ng.variants(), by=("sex",), options={"megabases": 1.1}, **COMMON),
+    "ancestry": Study("ancestry", ng.everyone(), by=("ancestry",), reference=PANEL, options={"least": 0.6}, **COMMON),
     "structure": Study("structure", ng.everyone(), variants=ng.variants(), options={"components": 2, "min_af": 0.1}, **COMMON),
 }  # fmt: skip
 
