@@ -19,10 +19,11 @@ from nhsgen.extracts.publishing import publish
 # One process prepares a site without touching DuckDB or polars (their threads do not survive a fork), then forks once for
 # every operation on files and dies there; another fork looks at what is left and does the same thing again.
 PREPARED = """
-import pandas, pyarrow.compute  # what a release imports on its way, imported once
+import pandas, pyarrow.compute, nhsgen.variants.parts  # what a release imports on its way, imported once
 
 import itertools, json, os, resource, shutil, sys, traceback
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 root, tests = Path(sys.argv[1]), sys.argv[2]
@@ -30,7 +31,7 @@ sys.path.insert(0, tests)
 from small_extract import SETTINGS, staffed_site, write_extract
 from nhsgen import contracts, extracts, workspace
 from nhsgen.errors import NhsgenError
-from nhsgen.extracts import checking, lifecycle, submission
+from nhsgen.extracts import checking, lifecycle, publishing, submission
 from nhsgen.extracts.deidentification import DeidentificationReport
 from nhsgen.extracts.validation import ContractReport
 from nhsgen.workspace import Workspace
@@ -38,6 +39,7 @@ from nhsgen.workspace import Workspace
 checking.validate = lambda *args: ContractReport((), (), (), ())
 checking.inspect = lambda *args, **more: DeidentificationReport((), (), ())
 checking._check_links = lambda *args: []
+publishing.ingest = partial(publishing.ingest, workers="threads")  # an interpreter of its own takes two seconds, a hundred times
 
 template = root / "template"
 site = staffed_site(template)
