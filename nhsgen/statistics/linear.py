@@ -306,7 +306,7 @@ def summarise(words: Words, site: Site, missing: Missing = "complete") -> Sums:
     "complete" adds, over who was not called, qq: V x G x K (K + 1) / 2, the lower triangle of Q'Q, qr: V x P x K, rr: V x P;
     "mean" instead mq: V x G x K, mr: V x P, the sums of Q and R.
     """
-    return Sums(_summed(words, site, missing))
+    return Sums.taking(_summed(words, site, missing))
 
 
 def _summed(words: Words, site: Site, missing: Missing) -> dict[str, Floats]:

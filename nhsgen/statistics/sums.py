@@ -31,14 +31,26 @@ class Sums:
     arrays: Mapping[str, Floats]
 
     def __post_init__(self) -> None:
-        arrays = {name: np.array(array, dtype=np.float64) for name, array in self.arrays.items()}
+        self._keep({name: np.array(array, dtype=np.float64) for name, array in self.arrays.items()})
+
+    def _keep(self, arrays: Mapping[str, Floats]) -> None:
         for name, array in arrays.items():
-            if not np.isfinite(array).all():
+            # The sum of finite numbers is finite unless they are huge; it is found much faster than each number is looked at.
+            with np.errstate(over="ignore", invalid="ignore"):
+                surely = np.isfinite(array.sum())
+            if not surely and not np.isfinite(array).all():
                 raise BadInput(
                     "adding up a site's numbers", f"'{name}' is not finite", "look for a value that is not a number"
                 )
             array.flags.writeable = False
         object.__setattr__(self, "arrays", arrays)
+
+    @classmethod
+    def taking(cls, arrays: Mapping[str, Floats]) -> "Sums":
+        """Of float64 arrays that nobody else holds: they are not copied."""
+        sums = object.__new__(cls)
+        sums._keep({name: np.asarray(array) for name, array in arrays.items()})
+        return sums
 
     @classmethod
     def of(cls, **arrays: npt.ArrayLike) -> "Sums":
@@ -54,7 +66,7 @@ class Sums:
     def __add__(self, other: "Sums") -> "Sums":
         if {n: a.shape for n, a in self.arrays.items()} != {n: a.shape for n, a in other.arrays.items()}:
             raise BadInput("adding two sites' sums", "they are not about the same things", "ask both the same question")
-        return Sums({name: array + other.arrays[name] for name, array in self.arrays.items()})
+        return Sums.taking({name: array + other.arrays[name] for name, array in self.arrays.items()})
 
     def vector(self) -> Floats:
         """Every number, array after array in order of name: what a secure sum adds."""
@@ -83,7 +95,7 @@ def stacked(parts: Sequence[Sums]) -> Sums:
     >>> stacked([Sums.of(n=[1, 2]), Sums.of(n=[3])])["n"].tolist()
     [1.0, 2.0, 3.0]
     """
-    return Sums({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
+    return Sums.taking({name: np.concatenate([part[name] for part in parts]) for name in parts[0].arrays})
 
 
 class NotConverged(BadInput):
