@@ -1,5 +1,7 @@
 """A released scan in the form that others read: GWAS-SSF, which the GWAS Catalog takes."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -45,11 +47,14 @@ def gwas_ssf(
     options = result.question.get("options", {})
     components = options.get("components", 0)
     people = int(table["n"].max() or 0)  # type: ignore[arg-type]
+    cases, everybody = _cases(result.notes, chosen)
     about = ssf.Metadata(
         chosen,
         assembly,
         people,
         ancestry,
+        cases=cases,
+        controls=None if cases is None else everybody - cases,
         covariates=(
             *options.get("covariates", ()),
             *([f"first {components} principal components"] if components else []),
@@ -57,3 +62,15 @@ def gwas_ssf(
         notes="; ".join(result.notes),
     )
     return ssf.write(path, table, about)
+
+
+def _cases(notes: Sequence[str], trait: str) -> tuple[int | None, int]:
+    """How many cases of how many people, rounded, as the result says below its table; None of a measurement."""
+    for note in notes:
+        if found := _ABOUT.fullmatch(note.removeprefix(f"{trait}: ")):
+            cases, people = (int(number.replace(",", "")) for number in found.groups())
+            return cases, people
+    return None, 0
+
+
+_ABOUT = re.compile(r"[Aa]bout ([\d,]+) cases of ([\d,]+) people\.")

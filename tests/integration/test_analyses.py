@@ -408,6 +408,20 @@ def test_a_short_scan_is_written_for_the_gwas_catalog(lab: ng.Lab, tmp_path: Pat
     assert released.table.column("pos")[0] == Value(strongest["base_pair_location"])
 
 
+def test_cases_and_controls_are_counted_for_the_gwas_catalog(lab: ng.Lab, tmp_path: Path) -> None:
+    short = ng.variants().in_genes("TCF7L2")
+    one = lab.gwas(DIABETES, variants=short)
+    several = lab.gwas({"type 2 diabetes": DIABETES, "breast cancer": BREAST_CANCER}, variants=short)
+    for released, trait in ((one, "cases and controls"), (several, "type 2 diabetes")):
+        written = gwas_ssf(
+            released, tmp_path / f"{trait}.tsv", assembly=Assembly.GRCh38, ancestry=("European",), trait=trait
+        )
+        said = written.metadata.read_text(encoding="utf-8")
+        assert "case_control_study: true" in said
+        assert re.search(r"case_count: \d+[05]\b", said)
+        assert re.search(r"control_count: \d+[05]\b", said)
+
+
 def test_a_long_scan_is_written_without_the_frequencies_it_may_not_show(lab: ng.Lab, tmp_path: Path) -> None:
     written = gwas_ssf(lab.gwas(EGFR, **SIDE), tmp_path / "egfr.tsv", assembly=Assembly.GRCh38, ancestry=("European",))
     assert written.rows == 0
