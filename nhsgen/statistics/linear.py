@@ -346,10 +346,6 @@ def _summed(words: Words, site: Site, missing: Missing) -> dict[str, Floats]:
 # -- The answer ---------------------------------------------------------------------------------------------------------
 
 
-def _nan(*shape: int) -> Floats:
-    return np.full(shape, np.nan)
-
-
 @dataclass(frozen=True, eq=False)
 class Associations:
     """One entry for each variant and phenotype: V x P. nan wherever `reason`, a number of `REASONS`, is not 0.
